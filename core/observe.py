@@ -1,0 +1,165 @@
+"""The names under which the gateway can be watched: metrics, spans and log fields.
+
+One `Metrics` is built over one registry by whoever wires the process, and handed to those who count;
+nothing here is global. Labels are only words of a bounded set (a channel, a kind, an end), never an id
+of a person, chat or message: those belong on log lines. Times are seconds, money is micro-units.
+"""
+
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+TURN_BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0)
+COMMIT_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+
+class Metrics:
+    """Every metric of the gateway, named `parley_...` in `registry`.
+
+    Raises `ValueError` (from prometheus_client) when a registry gets a second one.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.registry = registry
+        self._count_messages(registry)
+        self._count_turns(registry)
+        self._count_models(registry)
+        self._count_commits(registry)
+        self._count_surroundings(registry)
+
+    def _count_messages(self, registry: CollectorRegistry) -> None:
+        self.messages_accepted = Counter(
+            "parley_messages_accepted",
+            "Messages handed in by channels and committed; fresh is no for a repeat of the platform.",
+            ("channel", "fresh"),
+            registry=registry,
+        )
+        self.sends = Counter(
+            "parley_sends",
+            "Calls that put something on a platform, by operation and by how certain the result is.",
+            ("channel", "op", "result"),
+            registry=registry,
+        )
+        self.previews_dropped = Counter(
+            "parley_previews_dropped",
+            "Streaming previews that were left out because the platform's pace did not allow them.",
+            ("channel",),
+            registry=registry,
+        )
+        self.rate_limited = Counter(
+            "parley_rate_limited",
+            "Requests refused by a rate limit, by kind of limit.",
+            ("kind",),
+            registry=registry,
+        )
+
+    def _count_turns(self, registry: CollectorRegistry) -> None:
+        self.turns_ended = Counter(
+            "parley_turns_ended", "Turns that ended, by their end.", ("channel", "end"), registry=registry
+        )
+        self.turn_seconds = Histogram(
+            "parley_turn_seconds",
+            "Time spent in each step of a turn.",
+            ("step",),
+            buckets=TURN_BUCKETS,
+            registry=registry,
+        )
+        self.turns_running = Gauge(
+            "parley_turns_running", "Turns this instance works on now.", registry=registry
+        )
+        self.leases_held = Gauge(
+            "parley_leases_held", "Conversations this instance holds now.", registry=registry
+        )
+        self.leases_lost = Counter(
+            "parley_leases_lost", "Conversations taken over by another instance.", registry=registry
+        )
+
+    def _count_models(self, registry: CollectorRegistry) -> None:
+        self.model_calls = Counter(
+            "parley_model_calls",
+            "Attempts at a model, by how they ended.",
+            ("model", "state"),
+            registry=registry,
+        )
+        self.model_tokens = Counter(
+            "parley_model_tokens", "Tokens used, by kind.", ("model", "kind"), registry=registry
+        )
+        self.model_cost_micro = Counter(
+            "parley_model_cost_micro",
+            "Known cost of model calls in millionths of the price's currency.",
+            ("model",),
+            registry=registry,
+        )
+        self.model_seconds = Histogram(
+            "parley_model_seconds",
+            "Time of one attempt at a model, from request to its end.",
+            ("model",),
+            buckets=TURN_BUCKETS,
+            registry=registry,
+        )
+
+    def _count_commits(self, registry: CollectorRegistry) -> None:
+        self.commit_rows = Histogram(
+            "parley_commit_rows",
+            "Writes that shared one group commit.",
+            buckets=BATCH_BUCKETS,
+            registry=registry,
+        )
+        self.commit_seconds = Histogram(
+            "parley_commit_seconds",
+            "Time of one group commit.",
+            buckets=COMMIT_BUCKETS,
+            registry=registry,
+        )
+        self.commit_queue = Gauge(
+            "parley_commit_queue", "Writes that wait for the next group commit.", registry=registry
+        )
+        self.commit_retries = Counter(
+            "parley_commit_retries", "Group commits tried again, by reason.", ("reason",), registry=registry
+        )
+        self.db_pool = Gauge(
+            "parley_db_pool", "Connections of the database pool, by state.", ("state",), registry=registry
+        )
+
+    def _count_surroundings(self, registry: CollectorRegistry) -> None:
+        self.cache_degraded = Gauge(
+            "parley_cache_degraded", "1 while turns go on without Redis.", registry=registry
+        )
+        self.channel_up = Gauge(
+            "parley_channel_up", "1 while a channel receives.", ("channel", "account"), registry=registry
+        )
+        self.channel_restarts = Counter(
+            "parley_channel_restarts", "Times a channel was started again.", ("channel",), registry=registry
+        )
+
+
+class Field:
+    """Keys of a log line; the same word means the same thing everywhere."""
+
+    CHANNEL: Final = "channel"
+    ACCOUNT: Final = "account"
+    CHAT: Final = "chat"
+    CONVERSATION: Final = "conversation"
+    MESSAGE: Final = "message"
+    TURN: Final = "turn"
+    CALL: Final = "call"
+    MODEL: Final = "model"
+    INSTANCE: Final = "instance"
+    STEP: Final = "step"
+    REASON: Final = "reason"
+
+
+class Step:
+    """The ten steps of a turn: the label of `turn_seconds` and the names of its spans."""
+
+    RECEIVE: Final = "receive"
+    ACCEPT: Final = "accept"
+    HOLD: Final = "hold"
+    ADMIT: Final = "admit"
+    CHOOSE: Final = "choose"
+    PROMPT: Final = "prompt"
+    BEGIN: Final = "begin"
+    COMPOSE: Final = "compose"
+    DELIVER: Final = "deliver"
+    CLOSE: Final = "close"
