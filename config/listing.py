@@ -67,6 +67,9 @@ def schema() -> dict[str, Any]:
         form["env"] = entry.environment
         if entry.path in defaults:
             form["default"] = defaults[entry.path]
+        if entry.secret:
+            file = {"type": "string", "description": f"A file that holds {leaf} instead."}
+            owner["properties"][f"{leaf}_file"] = file
         owner.pop("required", None)  # the defaults fill what a file leaves out
     whole.pop("required", None)
     return whole

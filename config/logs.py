@@ -1,5 +1,4 @@
-"""The log: structlog over the standard library's, JSON or a coloured console, secrets taken out at the
-root.
+"""The log: structlog over the standard library's, as JSON or on a console, without secrets.
 
 Every line of every logger, our own and the libraries', leaves through the one handler that `set_up` puts on
 the root; there it gets its UTC time, the ids bound by `structlog.contextvars`, and passes the redaction,
@@ -9,6 +8,7 @@ exceptions and extra fields too. What is worth a line is left to whoever writes 
 import logging
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TextIO
 
@@ -35,8 +35,11 @@ class LogSettings(Protocol):
     def format(self) -> str: ...
 
 
-def set_up(settings: LogSettings, secrets: Iterable[str], stream: TextIO) -> None:
-    """Send every line of this process to `stream`, without the exact values of `secrets`; again replaces."""
+def set_up(settings: LogSettings, secrets: Iterable[str], stream: TextIO | None = None) -> None:
+    """Send every line of this process to `stream`, without the exact values of `secrets`.
+
+    Without a stream it is standard error as it is now. Called again, it replaces what was set up before."""
+    stream = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,

@@ -1,5 +1,4 @@
-"""The places settings are read from, each as one pydantic-settings source that remembers where a value
-stood.
+"""The places settings are read from, each one pydantic-settings source that remembers where a value stood.
 
 Every place is a flat list of names and values; the table of entries says which path a name means. An empty
 value counts as unset, `<NAME>_FILE` (in TOML `<name>_file`) reads a secret from a file, and a name nobody

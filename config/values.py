@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 from pydantic_core import PydanticUndefined
 
+LOCAL = ("unix", "postgresql", "postgres", "postgresql+asyncpg")
+
 
 def setting(
     description: str, *, default: Any = PydanticUndefined, env: str | None = None, **bounds: Any
@@ -37,13 +39,13 @@ def _one_word(value: SecretStr) -> SecretStr:
 
 
 def _is_url(text: str, schemes: tuple[str, ...]) -> bool:
+    """Whether scheme and place are there; a store's place may be several hosts, or a socket without one."""
     try:
         parts = urlsplit(text)
-        _ = parts.port  # raises when the port is no number
     except ValueError:
         return False
-    local = parts.scheme == "unix" and bool(parts.path)
-    return parts.scheme in schemes and (bool(parts.netloc) or local) and not any(c.isspace() for c in text)
+    has_place = bool(parts.netloc) or (parts.scheme in LOCAL and bool(parts.path))
+    return parts.scheme in schemes and has_place and not any(c.isspace() for c in text)
 
 
 def _url(*schemes: str) -> Callable[[str], str]:
