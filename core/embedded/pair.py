@@ -146,7 +146,7 @@ class Hold:
         if not answer.endswith(b"\n"):
             return False
         if fault := json.loads(answer)["fault"]:
-            await self._hang_up()
+            await self.leave()
             raise EmbeddedUnavailable(fault)
         return True
 

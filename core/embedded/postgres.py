@@ -4,6 +4,7 @@ Settings are given on the command line, so a newer Parley's choice holds for an 
 Only the sockets in the data folder are listened on; whoever may enter the folder may connect.
 """
 
+import re
 import shutil
 import signal
 from pathlib import Path
@@ -67,14 +68,10 @@ class Postgres:
     async def _do(self, program: str, *arguments: str, folder: Path, lock: Lock, feed: bytes = b"") -> None:
         command = [str(self._bin / program), *arguments]
         code, printed = await self._account.run(command, folder=folder, inherit=lock.fd, feed=feed)
-        faults = [
-            line for line in printed.splitlines() if "error:" in line or "ERROR" in line or "FATAL" in line
-        ]
-        if code or faults:
-            reason = faults[0] if faults else f"exit code {code}"
-            raise EmbeddedUnavailable(
-                f"cannot set up Postgres in {self._folder}: {program}: {reason.strip()}"
-            )
+        fault = re.search(r"(error|ERROR|FATAL|PANIC):.*", printed)
+        if code or fault:
+            reason = fault[0] if fault else f"exit code {code}"
+            raise EmbeddedUnavailable(f"cannot set up Postgres in {self._folder}: {program}: {reason}")
 
     def command(self) -> list[str]:
         """What starts the server in its data folder."""
