@@ -109,7 +109,7 @@ def _redaction(redact: Callable[[str], str]) -> Processor:
             return {redact(str(key)): named(str(key), inner, depth + 1) for key, inner in value.items()}
         if isinstance(value, list | tuple | set | frozenset) and depth < DEPTH_MAX:
             return [walk(inner, depth + 1) for inner in value]
-        return redact(value if isinstance(value, str) else repr(value))
+        return redact(repr(value) if isinstance(value, BaseException | bytes) else str(value))
 
     def named(key: str, value: Any, depth: int) -> Any:
         return HIDDEN if value and isinstance(value, str) and _SECRET_NAME.search(key) else walk(value, depth)

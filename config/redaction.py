@@ -29,8 +29,9 @@ _SHAPES = (
     # https://www.rfc-editor.org/rfc/rfc6750#section-2.1 and any other Authorization header
     r"(?P<keep>bearer\s+)[\w.~+/=-]{6,}",
     r"(?P<keep>authorization\W{1,6}(?:\w+\s+)?)[\w.~+/=-]{6,}",
-    # user information in a URL; a password may itself hold an unescaped @ or /
-    r"(?P<keep>://[^\s:/@'\"]*:)[^\s'\"<>]*(?=@)",
+    # user information in a URL; a password may itself hold an unescaped @ or /, and the bounds keep a hostile
+    # line of many :// from costing the square of its length
+    r"(?P<keep>://[^\s:/@'\"]{0,128}:)[^\s'\"<>]{0,256}(?=@)",
     r"(?P<keep>[?&](?:\w+_)?(?:password|token|key|secret|signature)=)[^&\s'\"]+",
 )
 

@@ -6,6 +6,7 @@ import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 import structlog
@@ -138,14 +139,17 @@ def test_a_json_line_has_time_level_logger_and_the_bound_ids() -> None:
     stream = io.StringIO()
     set_up(Wanted(), [], stream)
     with structlog.contextvars.bound_contextvars(conversation="c1", turn=7):
-        structlog.get_logger("ours").info("answered", ms=3)
+        structlog.get_logger("ours").info("answered", ms=3, user=UUID(int=7))
         logging.getLogger("theirs").info("did %s", "this", extra={"more": "x"})
     logging.getLogger("theirs").info("later")
     ours, theirs, later = map(json.loads, stream.getvalue().splitlines())
     for line in (ours, theirs, later):
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", line.pop("timestamp"))
     ids = {"conversation": "c1", "turn": 7}
-    assert ours == {"event": "answered", "ms": 3, "level": "info", "logger": "ours"} | ids
+    assert (
+        ours
+        == {"event": "answered", "ms": 3, "user": str(UUID(int=7)), "level": "info", "logger": "ours"} | ids
+    )
     assert theirs == {"event": "did this", "more": "x", "level": "info", "logger": "theirs"} | ids
     assert later == {"event": "later", "level": "info", "logger": "theirs"}
 
