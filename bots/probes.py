@@ -1,0 +1,180 @@
+"""The usual probes of our own parts: each turns what one says about itself into checks to act on.
+
+What is asked over HTTP is in `bots.neighbours`. Probes only look; nothing is repaired here. Every fault
+names its mend: what to do, or which command.
+"""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from bots.health import Check, Probe, State
+from core.store.health import DatabaseHealth, PoolHealth
+
+MIB = 1024 * 1024
+DISK_LOW = 1024 * MIB
+DISK_FULL = 128 * MIB
+CONNECTIONS_HIGH = 0.9
+MEMORY_HIGH = 0.9
+WATCH_LOG = "Read its last line in the gateway's log; it is tried again by itself."
+
+
+class CacheHealth(Protocol):
+    """How Redis is, as `core.state` tells it. None stands for "not known"."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def message(self) -> str: ...
+    @property
+    def latency_ms(self) -> float | None: ...
+    @property
+    def used_memory(self) -> int | None: ...
+    @property
+    def max_memory(self) -> int | None: ...
+    @property
+    def hit_rate(self) -> float | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelState:
+    """One channel account: `why` it is not up in one line, `mend` where it can be said."""
+
+    state: Literal["up", "standby", "down", "off"]
+    why: str = ""
+    mend: str = ""
+
+
+def database(check: Callable[[], Awaitable[DatabaseHealth]]) -> Probe:
+    """The checks `database` and `schema`."""
+
+    async def probe() -> Sequence[Check]:
+        health = await check()
+        if health.ok:
+            return [_reached(health), _schema(health)]
+        mend = "Start Postgres, or correct DATABASE_URL; `parley doctor` looks again."
+        return [Check(name="database", state="failed", detail=health.message, mend=mend)]
+
+    return probe
+
+
+def _reached(health: DatabaseHealth) -> Check:
+    vector = f"pgvector {health.pgvector}" if health.pgvector else "no pgvector"
+    parts = [f"Postgres {health.server}", vector, f"{health.latency_ms or 0:.1f} ms"]
+    if health.size_bytes is not None:
+        parts.append(size(health.size_bytes))
+    if health.pool is not None:
+        parts.append(_pool(health.pool))
+    used, most = health.connections_used, health.connections_max
+    if used is not None and most:
+        parts.append(f"{used} of {most} server connections")
+    state, mend = _strain(health)
+    return Check(name="database", state=state, detail=", ".join(parts), mend=mend)
+
+
+def _pool(pool: PoolHealth) -> str:
+    waiting = "" if pool.waiting is None else f"/{pool.waiting} waiting"
+    return f"pool {pool.active} active/{pool.idle} idle{waiting}"
+
+
+def _strain(health: DatabaseHealth) -> tuple[State, str]:
+    if health.pool is not None and health.pool.exhausted:
+        return "degraded", "Raise PARLEY_DATABASE__POOL_SIZE, or start another instance."
+    if (health.connections_used or 0) > CONNECTIONS_HIGH * (health.connections_max or float("inf")):
+        return "degraded", "Raise max_connections of the server, or lower PARLEY_DATABASE__POOL_SIZE."
+    return "ok", ""
+
+
+def _schema(health: DatabaseHealth) -> Check:
+    if health.at_head:
+        return Check(name="schema", state="ok", detail=f"revision {health.revision or 'none'}")
+    detail = f"the database is at {health.revision or 'no revision'}, this version needs {health.head}"
+    return Check(name="schema", state="failed", detail=detail, mend="Run `parley db upgrade`.")
+
+
+def cache(check: Callable[[], Awaitable[CacheHealth]]) -> Probe:
+    """The check `cache`; never worse than degraded, since answers go on without it."""
+
+    async def probe() -> Sequence[Check]:
+        health = await check()
+        if not health.ok:
+            detail = f"{health.message or 'does not answer'}; answers go on, limits are approximate"
+            mend = "Start Redis, or correct REDIS_URL; it is taken up again by itself."
+            return [Check(name="cache", state="degraded", detail=detail, mend=mend)]
+        full = bool(health.max_memory) and (health.used_memory or 0) > MEMORY_HIGH * (health.max_memory or 0)
+        return [
+            Check(
+                name="cache",
+                state="degraded" if full else "ok",
+                detail=_cache_detail(health),
+                mend="Raise Redis' maxmemory, or look for foreign keys in it." if full else "",
+            )
+        ]
+
+    return probe
+
+
+def _cache_detail(health: CacheHealth) -> str:
+    parts = []
+    if health.latency_ms is not None:
+        parts.append(f"{health.latency_ms:.1f} ms")
+    if health.used_memory is not None:
+        bound = f" of {size(health.max_memory)}" if health.max_memory else ""
+        parts.append(f"{size(health.used_memory)}{bound} used")
+    if health.hit_rate is not None:
+        parts.append(f"{health.hit_rate:.0%} hits")
+    return ", ".join(parts) or "answers"
+
+
+def channels(look: Callable[[], Mapping[str, ChannelState]]) -> Probe:
+    """One check `channel <name>` for each channel."""
+
+    async def probe() -> Sequence[Check]:
+        return [_channel(f"channel {name}", state) for name, state in look().items()]
+
+    return probe
+
+
+def _channel(name: str, channel: ChannelState) -> Check:
+    match channel.state:
+        case "up":
+            check = Check(name=name, state="ok", detail="receives")
+        case "standby":
+            check = Check(name=name, state="ok", detail="stands by: another instance receives")
+        case "off":
+            detail = channel.why or "no credentials"
+            check = Check(name=name, state="off", detail=detail, mend=channel.mend)
+        case "down":
+            detail, mend = channel.why or "does not receive", channel.mend or WATCH_LOG
+            check = Check(name=name, state="failed", detail=detail, mend=mend)
+    return check
+
+
+def disk(folder: Path) -> Probe:
+    """The check `disk`: the space left where `folder` is or will be."""
+
+    async def probe() -> Sequence[Check]:
+        free = await asyncio.to_thread(_free, folder)
+        state: State = "failed" if free < DISK_FULL else "degraded" if free < DISK_LOW else "ok"
+        mend = "" if state == "ok" else f"Make room on the disk of {folder}, or move PARLEY_HOME."
+        return [Check(name="disk", state=state, detail=f"{size(free)} free at {folder}", mend=mend)]
+
+    return probe
+
+
+def _free(folder: Path) -> int:
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    return shutil.disk_usage(there).free
+
+
+def size(count: int) -> str:
+    """A number of bytes for people: 3.4 MiB."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} TiB"
