@@ -1,0 +1,1 @@
+"""Postgres: the only truth. Implements the ports `Journal`, `Leases` and `Records`."""

@@ -1,0 +1,124 @@
+"""One Postgres: the pool that cold queries share, and the driver connection that hot ones keep.
+
+Errors of the driver and of SQLAlchemy become the house's `StoreError`s here and nowhere else.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from core.errors import RowRefused, StoreError, StoreUnavailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolSize:
+    """Connections and patience, in seconds."""
+
+    size: int = 20
+    overflow: int = 10
+    recycle: int = 3600
+    wait: float = 2.0
+    statement: float = 5.0
+    lock: float = 2.0
+    idle_in_transaction: float = 10.0
+
+
+def open_engine(url: str, pool: PoolSize | None = None) -> AsyncEngine:
+    """An engine whose connections never hang for long; nothing is connected yet."""
+    pool = pool or PoolSize()
+    settings = {
+        "application_name": "parley",
+        "statement_timeout": str(round(pool.statement * 1000)),
+        "lock_timeout": str(round(pool.lock * 1000)),
+        "idle_in_transaction_session_timeout": str(round(pool.idle_in_transaction * 1000)),
+        "jit": "off",
+    }
+    return create_async_engine(
+        driver_url(url),
+        pool_size=pool.size,
+        max_overflow=pool.overflow,
+        pool_recycle=pool.recycle,
+        pool_timeout=pool.wait,
+        pool_pre_ping=True,
+        connect_args={"server_settings": settings, "timeout": 5, "command_timeout": pool.statement + 5},
+    )
+
+
+def driver_url(url: str) -> str:
+    """People write `postgres://` or `postgresql://`; the driver is ours to choose."""
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+asyncpg://{rest}" if scheme in ("postgres", "postgresql") else url
+
+
+def translate(error: BaseException) -> StoreError:
+    """What a failed statement means for whoever asked. Only data that can never fit is refused; all
+    else, deadlock and lost connection included, may be tried again."""
+    cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    while cause is not None and not isinstance(cause, asyncpg.PostgresError):
+        cause = cause.__cause__
+    refused = (
+        asyncpg.DataError,
+        asyncpg.IntegrityConstraintViolationError,
+        asyncpg.SyntaxOrAccessError,
+        asyncpg.ProgramLimitExceededError,
+    )
+    reason = f"{type(cause or error).__name__}: {cause or error}".split("\n")[0]
+    return RowRefused(reason) if isinstance(cause, refused) else StoreUnavailable(reason)
+
+
+FAILURES = (
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    OSError,
+    TimeoutError,
+)
+
+
+@asynccontextmanager
+async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """A transaction for a cold query, with errors in the house's words."""
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except FAILURES as error:
+        raise translate(error) from error
+
+
+class HotConnection:
+    """One connection of the pool, kept, and used through the driver itself. One caller at a time."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+        self._connection: AsyncConnection | None = None
+
+    async def fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
+        """Run one statement in autocommit. After any failure the connection is thrown away, so that the
+        next call begins with a clean one."""
+        try:
+            rows: Sequence[Any] = await (await self._driver()).fetch(statement, *arguments)
+            return rows
+        except FAILURES as error:
+            await self.close(broken=True)
+            raise translate(error) from error
+
+    async def _driver(self) -> Any:
+        if self._connection is None:
+            self._connection = await self._engine.connect()
+        return (await self._connection.get_raw_connection()).driver_connection
+
+    async def close(self, *, broken: bool = False) -> None:
+        connection, self._connection = self._connection, None
+        if connection is None:
+            return
+        try:
+            if broken:
+                await connection.invalidate()
+            await connection.close()
+        except FAILURES:
+            return  # it was gone already

@@ -1,0 +1,232 @@
+"""From values to the row sets of `parley_commit_v1`, and from its JSON back to values.
+
+Rows are encoded when they are handed in, so that a text which no database could hold is mended or
+refused before it meets its neighbours in a batch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields, is_dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from core.errors import RowRefused
+from core.messages import InboundMessage, Place, Sender, Usage
+from core.rows import (
+    Accepted,
+    Arrival,
+    Lease,
+    Line,
+    OpenTurn,
+    Part,
+    Settlement,
+    Waiting,
+    Work,
+    Writing,
+)
+
+Rows = dict[str, list[bytes]]
+SETTLEMENT = tuple(field.name for field in fields(Settlement))
+
+
+def encode(value: object, **more: Any) -> bytes:
+    """A dataclass as a JSON object with `more` members, such that Postgres can hold it: NUL and lone
+    surrogates, which it cannot, become U+FFFD."""
+    try:
+        encoded = orjson.dumps(value)
+        if b"\\u0000" in encoded:
+            encoded = orjson.dumps(_mend(orjson.loads(encoded)))
+    except TypeError:
+        encoded = orjson.dumps(_mend(_plain(value)))
+    return orjson.dumps(more)[:-1] + b"," + encoded[1:]
+
+
+def _plain(value: object) -> Any:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+
+
+def _mend(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "�").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, Mapping):
+        return {_mend(key): _mend(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mend(item) for item in value]
+    return value
+
+
+def arrival_rows(n: int, arrival: Arrival) -> Rows:
+    """An arrival is one row; what is kept of the message for ever is apart from what places it."""
+    message = arrival.message
+    if not message.dedupe_key:
+        raise RowRefused("a message without a dedupe key cannot be accepted once")
+    place = message.place
+    row = {
+        "inbox_id": arrival.inbox_id,
+        "user_id": arrival.user_id,
+        "conversation_id": arrival.conversation_id,
+        "tenant_id": arrival.tenant_id,
+        "kind": arrival.kind,
+        "owner": arrival.owner,
+        "lease_seconds": arrival.lease_seconds,
+        "account_id": place.account_id,
+        "channel": place.channel,
+        "chat": place.chat,
+        "thread": place.thread,
+        "direct": place.direct,
+        "dedupe_key": message.dedupe_key,
+        "sender_id": message.sender.id,
+        "sender_name": message.sender.name,
+        "language": message.sender.language,
+        "sent_at": message.sent_at,
+        "payload": {
+            "text": message.text,
+            "message_id": message.message_id,
+            "sender": message.sender,
+            "extra": dict(message.extra),
+        },
+    }
+    return {"arrivals": [encode(row, n=n)]}
+
+
+def writing_rows(n: int, writing: Writing) -> Rows:
+    """Every row of one write, by the set it belongs to."""
+    lease, turn = writing.lease, writing.turn
+    rows: Rows = {"leases": [encode(lease, n=n)]}
+    if turn is not None:
+        rows["turns"] = [encode(turn, n=n, token=lease.token)]
+        rows["takes"] = [encode({"inbox_id": inbox_id}, n=n, turn_id=turn.id) for inbox_id in writing.takes]
+        of_turn = {"conversation_id": turn.conversation_id, "tenant_id": turn.tenant_id}
+        rows["parts"] = [encode(part, n=n, **of_turn) for part in writing.parts]
+    if writing.settlement is not None:
+        rows["settlements"] = [encode(_settlement(writing.settlement), n=n)]
+    if writing.call is not None:
+        rows["calls"] = [encode(writing.call, n=n)]
+    if writing.closing is not None:
+        rows["closings"] = [encode(writing.closing, n=n, conversation_id=lease.conversation_id)]
+    rows["messages"] = [encode(message, n=n) for message in writing.messages]
+    rows["marks"] = [encode(mark, n=n) for mark in writing.marks]
+    return {name: encoded for name, encoded in rows.items() if encoded}
+
+
+def _settlement(settlement: Settlement) -> dict[str, Any]:
+    usage = settlement.usage
+    return {name: getattr(settlement, name) for name in SETTLEMENT if name != "usage"} | {
+        "prompt_tokens": usage.prompt,
+        "cached_tokens": usage.cached,
+        "completion_tokens": usage.completion,
+        "reasoning_tokens": usage.reasoning,
+        "estimated": usage.estimated,
+    }
+
+
+def join(writes: list[Rows]) -> str:
+    """One batch of many writes: the sets of all, each set a JSON array."""
+    sets: Rows = {}
+    for rows in writes:
+        for name, encoded in rows.items():
+            sets.setdefault(name, []).extend(encoded)
+    return (
+        b"{" + b",".join(b'"%b":[%b]' % (k.encode(), b",".join(v)) for k, v in sets.items()) + b"}"
+    ).decode()
+
+
+def accepted(found: Mapping[str, Any]) -> Accepted:
+    return Accepted(
+        fresh=found["fresh"],
+        inbox_id=UUID(found["inbox_id"]),
+        conversation_id=UUID(found["conversation_id"]),
+        work=work(found["work"]) if "work" in found else None,
+    )
+
+
+def work(found: Mapping[str, Any]) -> Work:
+    line = found["line"]
+    place = Place(
+        account_id=UUID(line["account_id"]),
+        channel=line["channel"],
+        chat=line["chat"],
+        thread=line["thread"],
+        direct=line["direct"],
+    )
+    unfinished = found.get("unfinished")
+    return Work(
+        lease=Lease(conversation_id=UUID(line["conversation_id"]), token=line["token"]),
+        line=Line(
+            conversation_id=UUID(line["conversation_id"]),
+            tenant_id=UUID(line["tenant_id"]),
+            place=place,
+            model_override=line["model_override"],
+            last_message_id=_uuid(line["last_message_id"]),
+        ),
+        waiting=tuple(_waiting(row, place) for row in found["waiting"]),
+        unfinished=_open_turn(unfinished, place) if unfinished else None,
+    )
+
+
+def _uuid(found: str | None) -> UUID | None:
+    return UUID(found) if found else None
+
+
+def _waiting(row: Mapping[str, Any], place: Place) -> Waiting:
+    payload = row["payload"]
+    return Waiting(
+        inbox_id=UUID(row["inbox_id"]),
+        seq=row["seq"],
+        kind=row["kind"],
+        user_id=UUID(row["user_id"]),
+        accepted_at=datetime.fromisoformat(row["accepted_at"]),
+        attempts=row["attempts"],
+        preferred_model=row["preferred_model"],
+        blocked=row["blocked"],
+        message=InboundMessage(
+            place=place,
+            sender=Sender(**payload["sender"]),
+            text=payload["text"],
+            dedupe_key=row["dedupe_key"],
+            message_id=payload["message_id"],
+            sent_at=datetime.fromisoformat(row["sent_at"]),
+            extra=payload["extra"],
+        ),
+    )
+
+
+def _open_turn(found: Mapping[str, Any], place: Place) -> OpenTurn:
+    return OpenTurn(
+        id=UUID(found["id"]),
+        state=found["state"],
+        attempts=found["attempts"],
+        end=found["end"],
+        open_call_id=_uuid(found["open_call_id"]),
+        taken=tuple(_waiting(row, place) for row in found["taken"] or ()),
+        parts=tuple(_part(row) for row in found["parts"]),
+    )
+
+
+def _part(row: Mapping[str, Any]) -> Part:
+    sent = row["first_sent_at"]
+    return Part(
+        id=UUID(row["id"]),
+        turn_id=UUID(row["turn_id"]),
+        part=row["part"],
+        op=row["op"],
+        body=row["body"],
+        state=row["state"],
+        receipt=row["receipt"],
+        reply_to=row["reply_to"],
+        attempts=row["attempts"],
+        first_sent_at=datetime.fromisoformat(sent) if sent else None,
+    )
+
+
+def usage_of(row: Mapping[str, Any]) -> Usage:
+    """The tokens of a ledger row."""
+    return Usage(
+        prompt=row["prompt_tokens"],
+        completion=row["completion_tokens"],
+        cached=row["cached_tokens"],
+        reasoning=row["reasoning_tokens"],
+        estimated=row["estimated"],
+    )

@@ -1,0 +1,85 @@
+"""The durable side of a turn: implements `Journal` by group commit into `parley_commit_v1`.
+
+A write becomes rows here, joins a batch, and gets its own result back. What the rows mean is said in
+`migrations/sql/commit_v1.sql`.
+"""
+
+import itertools
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core.errors import LeaseLost
+from core.observe import Metrics
+from core.rows import Accepted, Arrival, Work, Writing
+from core.store import encode
+from core.store.batch import GroupCommit
+from core.store.database import HotConnection
+
+COMMIT = "SELECT n, result::text FROM parley_commit_v1($1::text::jsonb)"
+Found = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class _Write:
+    n: int
+    rows: encode.Rows
+
+
+class PostgresJournal:
+    """Accepts arrivals and writes the later commits of a turn, many turns at a time."""
+
+    def __init__(self, connection: HotConnection, metrics: Metrics) -> None:
+        self._connection = connection
+        self._metrics = metrics
+        self._numbers = itertools.count(1)
+        self.queue: GroupCommit[_Write, Found]
+
+    async def accept(self, arrival: Arrival) -> Accepted:
+        n = next(self._numbers)
+        return encode.accepted(await self.queue.submit(_Write(n, encode.arrival_rows(n, arrival))))
+
+    async def write(self, writing: Writing) -> Work | None:
+        n = next(self._numbers)
+        found = await self.queue.submit(_Write(n, encode.writing_rows(n, writing)))
+        if "lost" in found:
+            raise LeaseLost(f"conversation {writing.lease.conversation_id} has another holder")
+        return encode.work(found) if "line" in found else None
+
+    async def commit(self, batch: Sequence[_Write]) -> list[Found | None]:
+        """One batch, one round trip, one transaction. A write that gives nothing back is done, except
+        an arrival: its conversation ended or was born meanwhile, so it must be tried again."""
+        began = time.perf_counter()
+        found = await self._connection.fetch(COMMIT, encode.join([write.rows for write in batch]))
+        self._metrics.commit_seconds.observe(time.perf_counter() - began)
+        self._metrics.commit_rows.observe(len(batch))
+        self._metrics.commit_queue.set(self.queue.waiting)
+        results: dict[int, Found] = {row[0]: orjson.loads(row[1]) for row in found}
+        return [results.get(write.n, None if "arrivals" in write.rows else {}) for write in batch]
+
+
+@asynccontextmanager
+async def open_journal(
+    engine: AsyncEngine, metrics: Metrics, *, most: int = 256, room: int = 2000, drain_seconds: float = 10.0
+) -> AsyncIterator[PostgresJournal]:
+    """A journal with its writer running; leaving writes what is queued."""
+    connection = HotConnection(engine)
+    journal = PostgresJournal(connection, metrics)
+    queue = GroupCommit(
+        journal.commit,
+        most=most,
+        room=room,
+        drain_seconds=drain_seconds,
+        on_retry=lambda reason: metrics.commit_retries.labels(reason=reason.partition(":")[0]).inc(),
+    )
+    journal.queue = queue
+    try:
+        async with queue:
+            yield journal
+    finally:
+        await connection.close()

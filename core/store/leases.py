@@ -1,0 +1,89 @@
+"""Who works on which conversation: implements `Leases`, and hears when there is work.
+
+All times are the database's. A claim raises the fencing token, so the former holder's writes are
+refused from that moment on.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from uuid import UUID
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core.rows import Lease, Work
+from core.store import encode
+from core.store.database import FAILURES, HotConnection
+
+CLAIM = "SELECT work::text FROM parley_claim_v1($1, $2::uuid[], $3, $4) AS work"
+RENEW = "SELECT kept FROM parley_renew_v1($1, $2::text::jsonb, $3) AS kept"
+
+
+class PostgresLeases:
+    """Claims and renewals of one instance, over a connection of their own: a renewal must never wait
+    behind a long batch."""
+
+    def __init__(self, connection: HotConnection, lease_seconds: float) -> None:
+        self._connection = connection
+        self._seconds = lease_seconds
+        self._one_at_a_time = asyncio.Lock()
+
+    async def claim(self, owner: str, accounts: Sequence[UUID], most: int) -> list[Work]:
+        async with self._one_at_a_time:
+            rows = await self._connection.fetch(CLAIM, owner, list(accounts), most, self._seconds)
+        return [encode.work(orjson.loads(row[0])) for row in rows]
+
+    async def renew(self, owner: str, held: Sequence[Lease]) -> set[UUID]:
+        if not held:
+            return set()
+        rows = [{"conversation_id": lease.conversation_id, "token": lease.token} for lease in held]
+        async with self._one_at_a_time:
+            kept = await self._connection.fetch(RENEW, owner, orjson.dumps(rows).decode(), self._seconds)
+        return {lease.conversation_id for lease in held} - {UUID(str(row[0])) for row in kept}
+
+
+@asynccontextmanager
+async def open_leases(engine: AsyncEngine, lease_seconds: float) -> AsyncIterator[PostgresLeases]:
+    connection = HotConnection(engine)
+    try:
+        yield PostgresLeases(connection, lease_seconds)
+    finally:
+        await connection.close()
+
+
+class Bell:
+    """Hints from Postgres: `woken` is set when a conversation waits for anyone; conversations that got
+    a `/stop` come out of `stops`. Only hints: polling stands behind them."""
+
+    def __init__(self) -> None:
+        self.woken = asyncio.Event()
+        self.stops: asyncio.Queue[UUID] = asyncio.Queue(maxsize=1000)
+
+    def ring(self, channel: str, payload: str) -> None:
+        if channel == "parley_wake":
+            self.woken.set()
+        elif channel == "parley_stop":
+            with suppress(asyncio.QueueFull, ValueError):
+                self.stops.put_nowait(UUID(payload))
+
+    async def listen(self, engine: AsyncEngine, retry_seconds: float = 1.0) -> None:
+        """Listen until cancelled, over a connection of its own, connecting again whenever it is lost."""
+        while True:
+            with suppress(*FAILURES):
+                await self._listen_once(engine)
+            self.woken.set()  # whatever was said while nobody listened
+            await asyncio.sleep(retry_seconds)
+
+    async def _listen_once(self, engine: AsyncEngine) -> None:
+        lost = asyncio.Event()
+        async with engine.connect() as connection:
+            driver = (await connection.get_raw_connection()).driver_connection
+            assert driver is not None
+            driver.add_termination_listener(lambda _: lost.set())
+            for channel in ("parley_wake", "parley_stop"):
+                await driver.add_listener(channel, lambda _, __, name, payload: self.ring(name, payload))
+            try:
+                await lost.wait()
+            finally:
+                await connection.invalidate()
