@@ -1,0 +1,184 @@
+"""Any model behind an OpenAI-compatible address, through the openai SDK's client.
+
+The SDK gives configuration, authentication and transport. Requests go through its public `post` with a body
+made here, since the typed `create` inspects every message of the history on every call (165 us each), and
+streams are read here, since the SDK builds a typed object for every chunk. Attempts and the deadline of the
+whole turn are the engine's: there are no retries here, and closing the iterator ends the call at the
+vendor. Importing this module imports the SDK, which takes most of a second; `models.Models` does it beside
+the event loop.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing
+from functools import partial
+from typing import cast
+
+import aiohttp
+import httpx2
+from openai import APIStatusError, AsyncOpenAI, AsyncStream, DefaultAioHttpClient, OpenAIError
+
+from core.errors import ModelCut, ModelError, ModelUnavailable
+from core.llm.dialect import Dialect, first_dialect
+from core.llm.patience import Patience, Timeouts
+from core.llm.payloads import Payloads
+from core.llm.refusals import of_status, spoken
+from core.llm.reply import Reply
+from core.llm.tokens import estimate
+from core.messages import Delta, Finish
+from core.ports import ModelRequest, Tokens
+
+OPENAI = "https://api.openai.com/v1"
+NO_KEY = "no-key"
+"""Sent where an address needs no key: the header must hold something."""
+
+MOST_BYTES = 32 * 1024 * 1024
+"""Of one response: a thousand times a long answer. More is a server gone wrong."""
+
+DRAIN_SECONDS = 0.05
+TRANSPORT = (OpenAIError, httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError)
+
+
+class OpenAIModel:
+    """The port `ModelProvider` for one address and key. Without a key a placeholder is sent.
+
+    `ValueError` for a key that no HTTP header can hold; the key is not in the text.
+    """
+
+    def __init__(
+        self, *, tokens: Tokens, api_key: str = "", base_url: str = "", timeouts: Timeouts | None = None
+    ) -> None:
+        self._key = api_key.strip() or NO_KEY
+        if not self._key.isascii() or not self._key.isprintable():
+            raise ValueError("the model's API key holds characters that an HTTP header cannot carry")
+        self._tokens = tokens
+        self._timeouts = timeouts or Timeouts()
+        self._first_dialect = first_dialect(base_url or OPENAI)
+        self._dialects: dict[str, Dialect] = {}
+        # Reading is timed in `Patience`; left to the client are the two waits it alone can see.
+        limits = httpx2.Timeout(None, connect=self._timeouts.connect, pool=self._timeouts.connect)
+        self._client = AsyncOpenAI(
+            api_key=self._key,
+            base_url=base_url or OPENAI,
+            max_retries=0,
+            timeout=limits,
+            http_client=DefaultAioHttpClient(timeout=limits),
+        )
+
+    async def answer(self, request: ModelRequest) -> AsyncGenerator[Delta | Finish, None]:
+        """See `ModelProvider`. After text has come every failure is a `ModelCut`; its code says which."""
+        reply = Reply()
+        try:
+            async with aclosing(self._texts(request, reply)) as texts:
+                async for text in texts:
+                    yield Delta(text=text)
+        except ModelError as error:
+            if not reply.ended:
+                raise self._told(error, reply) from None
+        yield reply.finish(partial(estimate, self._tokens, request.messages))
+
+    async def close(self) -> None:
+        """Close the connections; nothing can be asked afterwards."""
+        await self._client.close()
+
+    async def _texts(self, request: ModelRequest, reply: Reply) -> AsyncGenerator[str, None]:
+        """Ask, and give the text as it comes; leaving early closes the connection."""
+        patience = Patience(self._timeouts, streams=request.stream)
+        response = await self._ask(request, patience)
+        reply.request_id = response.headers.get("x-request-id", "")
+        payloads = Payloads()
+        chunks = response.aiter_bytes()
+        try:
+            while not reply.done and (chunk := await _read(chunks, patience)):
+                _weigh(response.num_bytes_downloaded)
+                for payload in (arrived := payloads.feed(chunk)):
+                    if text := reply.take(payload):
+                        yield text
+                if arrived:
+                    patience.renew(ended=reply.ended)
+            for payload in payloads.close():
+                if text := reply.take(payload):
+                    yield text
+            if not reply.ended:
+                raise ModelUnavailable("the model server hung up before the answer's end", code="connection")
+            await _drain(chunks)
+        finally:
+            await chunks.aclose()
+            await response.aclose()
+
+    async def _ask(self, request: ModelRequest, patience: Patience) -> httpx2.Response:
+        """Send the request in the form this model takes; the response comes with its body unread."""
+        dialect = self._dialects.get(request.model, self._first_dialect)
+        while True:
+            try:
+                response = await self._post(dialect.body(request), patience)
+            except APIStatusError as error:
+                other = dialect.after(error.status_code, spoken(error.body))
+                if other is None:
+                    raise of_status(error.status_code, error.body, error.response.headers) from None
+                dialect = other
+            else:
+                self._dialects[request.model] = dialect
+                return response
+
+    async def _post(self, body: bytes, patience: Patience) -> httpx2.Response:
+        try:
+            async with patience.limit():
+                # The SDK gives the bare response for this `cast_to`; its types only know parsed streams.
+                response: object = await self._client.post(
+                    "/chat/completions",
+                    cast_to=httpx2.Response,
+                    content=body,
+                    options={"security": {"bearer_auth": True}},
+                    stream=True,
+                    stream_cls=AsyncStream[object],
+                )
+        except APIStatusError:
+            raise
+        except TRANSPORT as error:
+            raise _unreachable(error) from None
+        return cast(httpx2.Response, response)
+
+    def _told(self, error: ModelError, reply: Reply) -> ModelError:
+        """The error as it leaves: cut where text had come, and without our key should a server repeat it."""
+        kind = ModelCut if reply.begun else type(error)
+        return kind(str(error).replace(self._key, "***"), code=error.code, retry_after=error.retry_after)
+
+
+async def _read(chunks: AsyncIterator[bytes], patience: Patience) -> bytes:
+    """The next bytes; none at the end of the body."""
+    try:
+        async with patience.limit():
+            return await anext(chunks, b"")
+    except TRANSPORT as error:
+        raise _unreachable(error) from None
+
+
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """The body's own end follows the closing mark at once; a connection read up to there is used again."""
+    try:
+        async with asyncio.timeout(DRAIN_SECONDS):
+            async for _ in chunks:
+                pass
+    except TRANSPORT:
+        pass  # the answer is whole already
+
+
+def _weigh(read: int) -> None:
+    if read > MOST_BYTES:
+        raise ModelUnavailable(f"the model server sent more than {MOST_BYTES} bytes", code="bad_reply")
+
+
+def _unreachable(error: Exception) -> ModelUnavailable:
+    causes = list(_causes(error))
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        return ModelUnavailable("the model server did not answer in time", code="timeout")
+    deepest = causes[-1]
+    reason = f"no connection to the model server: {type(deepest).__name__}: {deepest}"
+    return ModelUnavailable(reason, code="connection")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
