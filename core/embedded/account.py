@@ -91,7 +91,7 @@ def unprivileged() -> Account:
 
 
 def _dying_with_parent(stop: signal.Signals) -> Callable[[], None] | None:
-    """What a child runs between fork and exec; elsewhere than on Linux the next supervisor tidies up."""
+    """What a child runs between fork and exec; elsewhere than on Linux the next supervisor ends it."""
     if sys.platform != "linux":
         return None
     libc, parent = ctypes.CDLL(None), os.getpid()

@@ -8,7 +8,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import sys
 import time
 from pathlib import Path
 from signal import Signals
@@ -21,6 +20,7 @@ from core.embedded.folder import Lock, take_now
 log = logging.getLogger(__name__)
 
 _START_SECONDS = 120.0  # a crashed database may have to read much of its log
+_ORPHAN_SECONDS = 2.0
 _LEFT_SECONDS = 30.0
 _STOP_SECONDS = 15.0
 _LONGEST_LOG = 5_000_000
@@ -121,17 +121,20 @@ class Server:
 
 
 async def _alone(path: Path, stop: Signals) -> Lock:
-    """The server's lock, as soon as nothing of an earlier server lives."""
-    deadline = time.monotonic() + _LEFT_SECONDS
-    told = sys.platform == "linux"  # there the kernel has told it already
+    """The server's lock, as soon as nothing of an earlier server lives.
+
+    Where the kernel tells children that their parent died, an orphan is ending by now; elsewhere, or
+    when it does not hear, we tell it.
+    """
+    started = time.monotonic()
+    told = False
     while (lock := take_now(path)) is None:
-        if not told:
+        waited = time.monotonic() - started
+        if waited > _ORPHAN_SECONDS and not told:
             _signal(path, stop)
             told = True
-        if time.monotonic() > deadline:
-            raise EmbeddedUnavailable(
-                f"a server left from an earlier run does not end: see the process id in {path}"
-            )
+        if waited > _LEFT_SECONDS:
+            raise EmbeddedUnavailable(f"a server left from an earlier run does not end: process id in {path}")
         await asyncio.sleep(0.02)
     return lock
 

@@ -1,7 +1,7 @@
 """What the tests of the embedded servers do with processes: start holders, kill, wait for ends.
 
-Waits are for events: a line printed, a lock that the kernel frees when the last process that holds it
-has ended, a server that takes a connection again.
+Waits are for facts: a line printed, a lock that the kernel frees when the last process that holds it has
+ended, a server that takes a connection again.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -18,7 +19,7 @@ import asyncpg
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from core.embedded.folder import take
+from core.embedded.folder import take_now
 
 ROOT = Path(__file__).parents[3]
 SECONDS = 30.0
@@ -67,11 +68,17 @@ async def holder(home: Path, *servers: str, python: str = sys.executable) -> Asy
         await started.kill()
 
 
+async def _free(lock: Path) -> None:
+    held = take_now(lock)
+    if held is None:
+        raise ConnectionError(f"{lock} is held")
+    held.release()
+
+
 async def ended(home: Path, *names: str) -> None:
-    """Wait until no process of the named parts of the pair lives."""
-    async with asyncio.timeout(SECONDS):
-        for name in names or ("postgres", "valkey", "supervisor"):
-            (await asyncio.to_thread(take, home / "embedded" / f"{name}.lock")).release()
+    """Wait until no process of the named parts of the pair lives, which frees their locks."""
+    for name in names or ("postgres", "valkey", "supervisor"):
+        await until(partial(_free, home / "embedded" / f"{name}.lock"))
 
 
 def pid(home: Path, name: str) -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from pathlib import Path
+from signal import SIGSTOP
 
 from core.embedded import Pair, embedded_pair
 from tests.integration.embedded.processes import (
@@ -73,8 +74,9 @@ async def test_a_killed_supervisor_takes_the_servers_with_it_and_is_replaced(hom
 async def test_a_killed_supervisor_without_holders_leaves_no_server_behind(home: Path) -> None:
     async with holder(home) as process:
         await process.line()
-        await process.kill()
+        process.process.send_signal(SIGSTOP)  # it shall not start the next one before it dies itself
         kill(home, "supervisor")
+        await process.kill()
         await ended(home)
 
 
