@@ -153,12 +153,12 @@ def _channel(name: str, channel: ChannelState) -> Check:
     return check
 
 
-def disk(folder: Path) -> Probe:
-    """The check `disk`: the space left where `folder` is or will be."""
+def disk(folder: Path, *, low: int = DISK_LOW, full: int = DISK_FULL) -> Probe:
+    """The check `disk`: the bytes left where `folder` is or will be; below `full` nothing can be kept."""
 
     async def probe() -> Sequence[Check]:
         free = await asyncio.to_thread(_free, folder)
-        state: State = "failed" if free < DISK_FULL else "degraded" if free < DISK_LOW else "ok"
+        state: State = "failed" if free < full else "degraded" if free < low else "ok"
         mend = "" if state == "ok" else f"Make room on the disk of {folder}, or move PARLEY_HOME."
         return [Check(name="disk", state=state, detail=f"{size(free)} free at {folder}", mend=mend)]
 
