@@ -95,6 +95,8 @@ async def _offered(answer: aiohttp.ClientResponse) -> list[str] | None:
 def _judge(name: str, status: int, offered: list[str] | None) -> tuple[State, str, str]:
     if status in (401, 403):
         return "failed", f"refuses the key ({status})", "Correct OPENAI_API_KEY."
+    if 300 <= status < 400:
+        return "degraded", f"sends us elsewhere ({status})", "Correct OPENAI_BASE_URL."
     if status >= 500 or status == 429:
         return "degraded", f"is overloaded or broken ({status})", "Wait, or set PARLEY_MODEL__FALLBACKS."
     if offered is not None and name not in offered:
