@@ -1,0 +1,137 @@
+"""The connection to the Bot API: python-telegram-bot's `Bot` on HTTP clients of our own setting.
+
+It keeps three things as they were that the library changes on the way: the HTTP status of a refusal, the
+updates as they came (the library fails a whole batch for one it cannot read), and the token, which never
+is in a URL that somebody may log. What a refusal means is left to `errors.py`.
+https://core.telegram.org/bots/api#making-requests
+"""
+
+from collections.abc import Sequence
+from typing import Any, cast
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import httpx
+import orjson
+from telegram import Bot
+from telegram.error import TelegramError
+from telegram.request import HTTPXRequest
+
+TOKEN_MARK = b"TOKEN"
+
+
+class Refused(TelegramError):
+    """The Bot API answered, and said no: its HTTP status, its words, its hints."""
+
+    __slots__ = ("description", "migrate_to", "retry_after", "status")
+
+    def __init__(
+        self, status: int, description: str, retry_after: float | None, migrate_to: int | None
+    ) -> None:
+        super().__init__(f"{status}: {description}")
+        self.status = status
+        self.description = description
+        self.retry_after = retry_after
+        self.migrate_to = migrate_to
+
+
+class Door(httpx.AsyncHTTPTransport):
+    """Puts the token into the path at the last moment, below everything that logs or raises with a URL."""
+
+    def __init__(self, token: str, connections: int, proxy: str | None) -> None:
+        super().__init__(limits=httpx.Limits(max_connections=connections, keepalive_expiry=15.0), proxy=proxy)
+        self._token = quote(token, safe=":").encode()
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.replace(b"/bot" + TOKEN_MARK, b"/bot" + self._token, 1)
+        true_request = httpx.Request(
+            request.method,
+            request.url.copy_with(raw_path=path),
+            headers=request.headers,
+            stream=request.stream,
+            extensions=request.extensions,
+        )
+        return await super().handle_async_request(true_request)
+
+
+class Client(HTTPXRequest):
+    """The library's HTTP client, which tells a refusal's status and repeats no secret."""
+
+    def __init__(self, token: str, api_url: str, *, connections: int, read_timeout: float) -> None:
+        super().__init__(
+            connect_timeout=5.0,
+            read_timeout=read_timeout,
+            write_timeout=10.0,
+            pool_timeout=5.0,
+            httpx_kwargs={"transport": Door(token, connections, proxy_for(api_url))},
+        )
+        self._secret = token.encode()
+
+    async def do_request(self, url: str, method: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        status, payload = await super().do_request(url, method, *args, **kwargs)
+        if 200 <= status < 300:
+            return status, payload
+        # A server that does not know a method may answer with the whole path, token and all.
+        raise refusal(status, payload.replace(self._secret, b"<token>"))
+
+    @staticmethod
+    def parse_json_payload(payload: bytes) -> dict[str, Any]:
+        """As the library's, but a broken answer is not logged: it may hold what people wrote."""
+        try:
+            answer = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            answer = None
+        if not isinstance(answer, dict) or "result" not in answer:
+            raise TelegramError("the answer is not JSON with a result")
+        return answer
+
+
+class Line(Bot):
+    """The Bot API for one token: one client for the long poll, another for all else."""
+
+    def __init__(self, token: str, api_url: str) -> None:
+        api_url = api_url.rstrip("/")
+        self.polling = Client(token, api_url, connections=2, read_timeout=10.0)
+        self.speaking = Client(token, api_url, connections=64, read_timeout=20.0)
+        mark = TOKEN_MARK.decode()
+        super().__init__(
+            token,
+            base_url=lambda _: f"{api_url}/bot{mark}",
+            base_file_url=lambda _: f"{api_url}/file/bot{mark}",
+            request=self.speaking,
+            get_updates_request=self.polling,
+        )
+
+    async def raw_updates(
+        self, offset: int | None, seconds: int, kinds: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """`getUpdates` with each update as it came; waits up to `seconds` for the first one."""
+        asked = {"offset": offset, "timeout": seconds, "limit": 100, "allowed_updates": list(kinds)}
+        patience = seconds + (self.polling.read_timeout or 0.0)
+        return cast("list[dict[str, Any]]", await self._post("getUpdates", asked, read_timeout=patience))
+
+
+def refusal(status: int, payload: bytes) -> Refused:
+    """What the server said, whether in the Bot API's form or, as proxies do, in any other."""
+    try:
+        answer = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        answer = None
+    if not isinstance(answer, dict):
+        return Refused(status, f"an answer that is not JSON: {payload[:80]!r}", None, None)
+    hints = answer.get("parameters") or {}
+    return Refused(
+        status,
+        str(answer.get("description") or "no reason given"),
+        hints.get("retry_after"),
+        hints.get("migrate_to_chat_id"),
+    )
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for this address; httpx asks only for its own transports."""
+    parts = urlsplit(url)
+    if proxy_bypass(parts.hostname or ""):
+        return None
+    proxies = getproxies()
+    return proxies.get(parts.scheme) or proxies.get("all")
