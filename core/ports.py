@@ -25,7 +25,7 @@ from core.messages import (
     Traits,
     Usage,
 )
-from core.rows import Accepted, Arrival, CallUsage, Lease, Work, Writing
+from core.rows import Accepted, Arrival, CallUsage, ChannelConfig, Lease, Work, Writing
 
 Accept = Callable[[Sequence[InboundMessage]], Awaitable[None]]
 """Returns when every message is committed; only then may the platform be acknowledged.
@@ -197,6 +197,10 @@ class Records(Protocol):
 
     async def usage(self, user_id: UUID, since: datetime) -> CallUsage:
         """What one person used since then."""
+        ...
+
+    async def configs(self) -> list[ChannelConfig]:
+        """All that admins have set for channels."""
         ...
 
     async def set_model(self, conversation_id: UUID, model: str | None) -> None:

@@ -88,8 +88,17 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OpenCall:
+    """A model call that an earlier holder reserved and did not settle."""
+
+    id: UUID
+    model: str
+    reserved_prompt: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTurn:
-    """A turn that an earlier holder began and did not close."""
+    """A turn that an earlier holder began and did not close. `calls` counts its ledger rows."""
 
     id: UUID
     state: Literal["open", "composed"]
@@ -97,7 +106,8 @@ class OpenTurn:
     taken: tuple[Waiting, ...]
     parts: tuple[Part, ...]
     end: End | None = None
-    open_call_id: UUID | None = None
+    calls: int = 0
+    open_call: OpenCall | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +239,19 @@ class Writing:
     parts: tuple[Part, ...] = ()
     marks: tuple[Mark, ...] = ()
     closing: Closing | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelConfig:
+    """What admins have set for a channel, an account of it, or one chat; narrower scopes win."""
+
+    channel: str
+    scope: Literal["channel", "account", "chat"]
+    account_id: UUID | None
+    chat: str | None
+    default_model: str | None
+    settings: Mapping[str, Any]
+    version: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

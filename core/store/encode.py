@@ -19,6 +19,7 @@ from core.rows import (
     Arrival,
     Lease,
     Line,
+    OpenCall,
     OpenTurn,
     Part,
     Settlement,
@@ -194,12 +195,14 @@ def _waiting(row: Mapping[str, Any], place: Place) -> Waiting:
 
 
 def _open_turn(found: Mapping[str, Any], place: Place) -> OpenTurn:
+    call = found["open_call"]
     return OpenTurn(
         id=UUID(found["id"]),
         state=found["state"],
         attempts=found["attempts"],
         end=found["end"],
-        open_call_id=_uuid(found["open_call_id"]),
+        calls=found["calls"],
+        open_call=OpenCall(**call | {"id": UUID(call["id"])}) if call else None,
         taken=tuple(_waiting(row, place) for row in found["taken"] or ()),
         parts=tuple(_part(row) for row in found["parts"]),
     )

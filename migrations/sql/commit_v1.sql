@@ -160,7 +160,9 @@ DECLARE
   live int[];
   accepted jsonb;
 BEGIN
-  PERFORM parley_births_v1(batch->'arrivals');
+  IF batch ? 'arrivals' THEN
+    PERFORM parley_births_v1(batch->'arrivals');
+  END IF;
 
   PERFORM 1
      FROM conversations c
@@ -353,8 +355,10 @@ BEGIN
   SELECT parley_work_v1(c) || jsonb_build_object('unfinished', (
     SELECT jsonb_build_object(
              'id', t.id, 'state', t.state, 'attempts', t.attempts, 'end', t.outcome,
-             'open_call_id', (SELECT m.id FROM model_calls m WHERE m.turn_id = t.id AND m.state = 'reserved'
-                               ORDER BY m.attempt DESC LIMIT 1),
+             'calls', (SELECT count(*) FROM model_calls m WHERE m.turn_id = t.id),
+             'open_call', (SELECT jsonb_build_object('id', m.id, 'model', m.model, 'reserved_prompt', m.reserved_prompt)
+                             FROM model_calls m WHERE m.turn_id = t.id AND m.state = 'reserved'
+                            ORDER BY m.attempt DESC LIMIT 1),
              'taken', (SELECT jsonb_agg(to_jsonb(w) ORDER BY w.seq) FROM (
                 SELECT i.id AS inbox_id, i.seq, i.kind, i.user_id, i.payload, i.sent_at, i.accepted_at, i.attempts,
                        i.dedupe_key, u.preferred_model, u.is_blocked AS blocked

@@ -1,0 +1,133 @@
+"""The transcript, the ledger's sums and what people and admins have set: implements `Records`.
+
+Cold queries only, over the shared pool, in SQLAlchemy's own words.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, Select, case, func, select, update
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from core.messages import Spoken
+from core.ports import LastAnswer
+from core.rows import CallUsage, ChannelConfig
+from core.store.database import transaction
+from core.store.tables import channel_configs, conversations, inbox, messages, model_calls, turns
+
+RECENT = timedelta(days=60)
+
+
+class PostgresRecords:
+    """Reads and rare writes that no turn waits for on its normal way."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def context(self, conversation_id: UUID, most: int) -> list[Spoken]:
+        return [spoken for _, spoken in await self.history(conversation_id, most)]
+
+    async def history(self, conversation_id: UUID, most: int) -> list[tuple[datetime, Spoken]]:
+        """Bounded in time first, so that only a few partitions are probed; then without a bound."""
+        async with transaction(self._engine) as connection:
+            query = _newest(conversation_id, most)
+            since = datetime.now(UTC) - RECENT
+            rows = (await connection.execute(query.where(messages.c.timestamp > since))).all()
+            if len(rows) < most:
+                rows = (await connection.execute(query)).all()
+        return [(row.timestamp, _spoken(row)) for row in reversed(rows)]
+
+    async def last_answer(self, conversation_id: UUID) -> LastAnswer | None:
+        newest = (
+            select(turns.c.id, turns.c.outcome)
+            .where(turns.c.conversation_id == conversation_id, turns.c.kind == "answer")
+            .where(turns.c.state == "closed")
+            .order_by(turns.c.started_at.desc())
+            .limit(1)
+        )
+        async with transaction(self._engine) as connection:
+            turn = (await connection.execute(newest)).one_or_none()
+            if turn is None:
+                return None
+            said = await connection.execute(
+                select(messages.c.role, messages.c.content)
+                .where(messages.c.conversation_id == conversation_id, messages.c.turn_id == turn.id)
+                .order_by(messages.c.timestamp, messages.c.id)
+            )
+            texts = {"user": "", "assistant": ""}
+            for role, content in said:
+                texts[role] = f"{texts.get(role, '')}\n{content}".strip()
+        return LastAnswer(
+            turn_id=turn.id, question=texts["user"], answer=texts["assistant"], end=turn.outcome or ""
+        )
+
+    async def usage(self, user_id: UUID, since: datetime) -> CallUsage:
+        calls = model_calls.c
+        query = select(
+            func.count(),
+            func.coalesce(func.sum(calls.prompt_tokens), 0),
+            func.coalesce(func.sum(calls.completion_tokens), 0),
+            func.coalesce(func.sum(calls.cost_micro), 0),
+            func.coalesce(func.sum(case((calls.cost_micro.is_(None), 1), else_=0)), 0),
+        ).where(calls.user_id == user_id, calls.started_at >= since, calls.state != "reserved")
+        async with transaction(self._engine) as connection:
+            count, prompt, completion, cost, unpriced = (await connection.execute(query)).one()
+        return CallUsage(
+            calls=count,
+            prompt_tokens=prompt,
+            completion_tokens=completion,
+            cost_micro=int(cost),
+            unpriced_calls=unpriced,
+        )
+
+    async def configs(self) -> list[ChannelConfig]:
+        async with transaction(self._engine) as connection:
+            rows = (await connection.execute(select(channel_configs))).all()
+        return [
+            ChannelConfig(
+                channel=row.channel_type,
+                scope=row.scope,
+                account_id=row.account_id,
+                chat=row.chat,
+                default_model=row.default_model,
+                settings=row.settings,
+                version=row.version,
+            )
+            for row in rows
+        ]
+
+    async def set_model(self, conversation_id: UUID, model: str | None) -> None:
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(conversations)
+                .where(conversations.c.id == conversation_id)
+                .values(model_override=model)
+            )
+
+    async def unanswered(self, account_id: UUID) -> int:
+        """How many accepted messages of an account are not done yet."""
+        query = select(func.count()).where(inbox.c.account_id == account_id, inbox.c.state != "done")
+        async with transaction(self._engine) as connection:
+            return (await connection.execute(query)).scalar_one()
+
+    async def ensure_months(self, ahead: int = 2) -> None:
+        """Make the partitions of this month and the next ones, where they are missing."""
+        async with transaction(self._engine) as connection:
+            month = datetime.now(UTC).date().replace(day=1)
+            for _ in range(ahead + 1):
+                await connection.execute(select(func.parley_ensure_month_v1(month)))
+                month = (month + timedelta(days=32)).replace(day=1)
+
+
+def _newest(conversation_id: UUID, most: int) -> Select[tuple[UUID, str, str, dict[str, str], datetime]]:
+    return (
+        select(messages.c.id, messages.c.role, messages.c.content, messages.c.metadata, messages.c.timestamp)
+        .where(messages.c.conversation_id == conversation_id)
+        .order_by(messages.c.timestamp.desc(), messages.c.id.desc())
+        .limit(most)
+    )
+
+
+def _spoken(row: Row[Any]) -> Spoken:
+    return Spoken(id=row.id, role=row.role, content=row.content, author=row.metadata.get("author", ""))
