@@ -9,9 +9,10 @@ import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 from bots.health import Check, Probe, State
+from core.state.health import CacheHealth
 from core.store.health import DatabaseHealth, PoolHealth
 
 MIB = 1024 * 1024
@@ -20,23 +21,6 @@ DISK_FULL = 128 * MIB
 CONNECTIONS_HIGH = 0.9
 MEMORY_HIGH = 0.9
 WATCH_LOG = "Read its last line in the gateway's log; it is tried again by itself."
-
-
-class CacheHealth(Protocol):
-    """How Redis is, as `core.state` tells it. None stands for "not known"."""
-
-    @property
-    def ok(self) -> bool: ...
-    @property
-    def message(self) -> str: ...
-    @property
-    def latency_ms(self) -> float | None: ...
-    @property
-    def used_memory(self) -> int | None: ...
-    @property
-    def max_memory(self) -> int | None: ...
-    @property
-    def hit_rate(self) -> float | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,33 +84,37 @@ def cache(check: Callable[[], Awaitable[CacheHealth]]) -> Probe:
 
     async def probe() -> Sequence[Check]:
         health = await check()
-        if not health.ok:
-            detail = f"{health.message or 'does not answer'}; answers go on, limits are approximate"
-            mend = "Start Redis, or correct REDIS_URL; it is taken up again by itself."
-            return [Check(name="cache", state="degraded", detail=detail, mend=mend)]
-        full = bool(health.max_memory) and (health.used_memory or 0) > MEMORY_HIGH * (health.max_memory or 0)
-        return [
-            Check(
-                name="cache",
-                state="degraded" if full else "ok",
-                detail=_cache_detail(health),
-                mend="Raise Redis' maxmemory, or look for foreign keys in it." if full else "",
-            )
-        ]
+        return [_cache_there(health) if health.ok else _cache_away(health)]
 
     return probe
 
 
-def _cache_detail(health: CacheHealth) -> str:
-    parts = []
+def _cache_away(health: CacheHealth) -> Check:
+    since = f" since {health.degraded_since:%Y-%m-%d %H:%M:%S} UTC" if health.degraded_since else ""
+    detail = f"{health.message or 'does not answer'}{since}; answers go on, limits are approximate"
+    mend = "Start Redis, or correct REDIS_URL; it is taken up again by itself."
+    return Check(name="cache", state="degraded", detail=detail, mend=mend)
+
+
+def _cache_there(health: CacheHealth) -> Check:
+    detail = ", ".join(_cache_figures(health))
+    full = bool(health.max_memory) and (health.used_memory or 0) > MEMORY_HIGH * (health.max_memory or 0)
+    mend = health.message or ("Raise Redis' maxmemory, or look for foreign keys in it." if full else "")
+    return Check(name="cache", state="degraded" if mend else "ok", detail=detail, mend=mend)
+
+
+def _cache_figures(health: CacheHealth) -> list[str]:
+    figures = [f"version {health.version}" if health.version else "answers"]
     if health.latency_ms is not None:
-        parts.append(f"{health.latency_ms:.1f} ms")
+        figures.append(f"{health.latency_ms:.1f} ms")
     if health.used_memory is not None:
         bound = f" of {size(health.max_memory)}" if health.max_memory else ""
-        parts.append(f"{size(health.used_memory)}{bound} used")
+        figures.append(f"{size(health.used_memory)}{bound} used")
+    if health.keys is not None:
+        figures.append(f"{health.keys} keys")
     if health.hit_rate is not None:
-        parts.append(f"{health.hit_rate:.0%} hits")
-    return ", ".join(parts) or "answers"
+        figures.append(f"{health.hit_rate:.0%} hits")
+    return figures
 
 
 def channels(look: Callable[[], Mapping[str, ChannelState]]) -> Probe:

@@ -1,6 +1,7 @@
 """The probes: what each part says becomes checks, and every fault names its mend."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from bots.health import Check, Probe
 from bots.neighbours import model
 from bots.probes import ChannelState, cache, channels, database, disk, size
+from core.state.health import CacheHealth
 from core.store.health import DatabaseHealth, PoolHealth
 
 POOL = PoolHealth(size=20, max_overflow=10, active=3, idle=4, waiting=0)
@@ -25,14 +27,15 @@ WELL = DatabaseHealth(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cache:
-    ok: bool = True
-    message: str = ""
-    latency_ms: float | None = 0.2
-    used_memory: int | None = 1024 * 1024
-    max_memory: int | None = 512 * 1024 * 1024
-    hit_rate: float | None = 0.994
+CACHE = CacheHealth(
+    ok=True,
+    version="9.1.0",
+    latency_ms=0.2,
+    used_memory=1024 * 1024,
+    max_memory=512 * 1024 * 1024,
+    hit_rate=0.994,
+    keys=12,
+)
 
 
 def database_that_says(health: DatabaseHealth) -> Probe:
@@ -42,8 +45,8 @@ def database_that_says(health: DatabaseHealth) -> Probe:
     return database(check)
 
 
-def cache_that_says(health: Cache) -> Probe:
-    async def check() -> Cache:
+def cache_that_says(health: CacheHealth) -> Probe:
+    async def check() -> CacheHealth:
         return health
 
     return cache(check)
@@ -96,21 +99,30 @@ async def test_a_database_under_strain_is_degraded(health: DatabaseHealth, setti
 
 
 async def test_a_cache_tells_memory_hits_and_latency() -> None:
-    check = await only(cache_that_says(Cache()))
-    assert (check.state, check.detail) == ("ok", "0.2 ms, 1.0 MiB of 512.0 MiB used, 99% hits")
+    check = await only(cache_that_says(CACHE))
+    assert (check.state, check.mend) == ("ok", "")
+    assert check.detail == "version 9.1.0, 0.2 ms, 1.0 MiB of 512.0 MiB used, 12 keys, 99% hits"
 
 
 async def test_a_missing_cache_only_degrades() -> None:
-    check = await only(cache_that_says(Cache(ok=False, message="refused")))
+    since = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+    check = await only(cache_that_says(CacheHealth(ok=False, message="refused", degraded_since=since)))
     assert check.state == "degraded"
-    assert check.detail.startswith("refused; answers go on")
+    assert check.detail.startswith("refused since 2026-11-22 09:30:00 UTC; answers go on")
     assert "REDIS_URL" in check.mend
 
 
-async def test_a_full_cache_is_said() -> None:
-    check = await only(cache_that_says(Cache(used_memory=500 * 1024 * 1024)))
+@pytest.mark.parametrize(
+    ("health", "mend"),
+    [
+        (replace(CACHE, used_memory=500 * 1024 * 1024), "maxmemory"),
+        (replace(CACHE, message="use volatile-lru"), "volatile-lru"),
+    ],
+)
+async def test_a_cache_that_will_lose_things_early_is_said(health: CacheHealth, mend: str) -> None:
+    check = await only(cache_that_says(health))
     assert check.state == "degraded"
-    assert "maxmemory" in check.mend
+    assert mend in check.mend
 
 
 async def test_channels_say_why_they_do_not_receive() -> None:
