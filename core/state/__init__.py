@@ -1,0 +1,1 @@
+"""The fast, forgettable side of the house: the port `State` over Redis or Valkey."""

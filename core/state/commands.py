@@ -1,0 +1,47 @@
+"""Redis commands as plain tuples, and the two scripts that make a write and its expiry one step.
+
+A counter or hash that is written by one command and given its time to live by the next can be left
+without one when the connection breaks in between; it would then stay for ever. The scripts are short
+and go out whole with EVAL, so a restarted server needs no loading. Nothing here talks to a server.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import hiredis
+
+Command = tuple[str | bytes | int, ...]
+Reply = Any
+
+_COUNT = """local n = redis.call('INCR', KEYS[1])
+local left = redis.call('TTL', KEYS[1])
+if left < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) left = ARGV[1] end
+return {n, tonumber(left)}"""
+
+_WRITE = """redis.call(ARGV[2], KEYS[1], unpack(ARGV, 3))
+return redis.call('EXPIRE', KEYS[1], ARGV[1])"""
+
+
+def pack(commands: Iterable[Command]) -> bytes:
+    """Commands as bytes of the protocol. Raises TypeError or ValueError for what has no such form."""
+    return b"".join([hiredis.pack_command(one) for one in commands])  # type: ignore[arg-type]
+
+
+def count(key: str, seconds: int) -> Command:
+    """Add one to a counter that lives for so many seconds. Reply: the count and the seconds left."""
+    return ("EVAL", _COUNT, 1, key, seconds)
+
+
+def write(key: str, seconds: int, verb: str, *args: str | bytes) -> Command:
+    """Do one write on `key` and let it live for so many seconds from now."""
+    return ("EVAL", _WRITE, 1, key, seconds, verb, *args)
+
+
+def as_text(reply: Reply) -> dict[str, str]:
+    """A hash as text, whether it came flat (RESP2) or as a map (RESP3, or redis-py's cluster client)."""
+    pairs = reply.items() if isinstance(reply, Mapping) else zip(reply[::2], reply[1::2], strict=True)
+    return {_text(name): _text(value) for name, value in pairs}
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
