@@ -6,6 +6,7 @@ already and only speaks HTTP.
 
 import asyncio
 import errno
+import os
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -83,7 +84,9 @@ def _listen(host: str, port: int) -> socket.socket:
 def _why(error: OSError, host: str, port: int) -> str:
     if isinstance(error, PermissionError):
         return f"port {port} needs more rights than this user has: set PARLEY_WEB__PORT to 1024 or above"
-    return f"{host} is not an address of this machine: set PARLEY_WEB__HOST ({error.strerror})"
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return f"{host} is not an address of this machine: set PARLEY_WEB__HOST"
+    return f"cannot listen on port {port} of {host}: {os.strerror(error.errno or 0)}"
 
 
 def _config(app: ASGIApp, grace: int) -> uvicorn.Config:
@@ -92,6 +95,7 @@ def _config(app: ASGIApp, grace: int) -> uvicorn.Config:
         lifespan="off",  # what the app needs is opened and closed by who made it
         ws="none",
         log_config=None,
+        log_level="warning",  # who serves tells where; that uvicorn began and ended is no news
         access_log=False,
         server_header=False,
         # The address whose requests are counted is the peer's, not what a header claims.
