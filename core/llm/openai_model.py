@@ -46,13 +46,20 @@ class OpenAIModel:
     """
 
     def __init__(
-        self, *, tokens: Tokens, api_key: str = "", base_url: str = "", timeouts: Timeouts | None = None
+        self,
+        *,
+        tokens: Tokens,
+        api_key: str = "",
+        base_url: str = "",
+        timeouts: Timeouts | None = None,
+        most_bytes: int = MOST_BYTES,
     ) -> None:
         self._key = api_key.strip() or NO_KEY
         if not self._key.isascii() or not self._key.isprintable():
             raise ValueError("the model's API key holds characters that an HTTP header cannot carry")
         self._tokens = tokens
         self._timeouts = timeouts or Timeouts()
+        self._most_bytes = most_bytes
         self._first_dialect = first_dialect(base_url or OPENAI)
         self._dialects: dict[str, Dialect] = {}
         # Reading is timed in `Patience`; left to the client are the two waits it alone can see.
@@ -90,7 +97,7 @@ class OpenAIModel:
         chunks = response.aiter_bytes()
         try:
             while not reply.done and (chunk := await _read(chunks, patience)):
-                _weigh(response.num_bytes_downloaded)
+                self._weigh(response.num_bytes_downloaded)
                 for payload in (arrived := payloads.feed(chunk)):
                     if text := reply.take(payload):
                         yield text
@@ -139,6 +146,12 @@ class OpenAIModel:
             raise _unreachable(error) from None
         return cast(httpx2.Response, response)
 
+    def _weigh(self, read: int) -> None:
+        if read > self._most_bytes:
+            raise ModelUnavailable(
+                f"the model server sent more than {self._most_bytes} bytes", code="bad_reply"
+            )
+
     def _told(self, error: ModelError, reply: Reply) -> ModelError:
         """The error as it leaves: cut where text had come, and without our key should a server repeat it."""
         kind = ModelCut if reply.begun else type(error)
@@ -162,11 +175,6 @@ async def _drain(chunks: AsyncIterator[bytes]) -> None:
                 pass
     except TRANSPORT:
         pass  # the answer is whole already
-
-
-def _weigh(read: int) -> None:
-    if read > MOST_BYTES:
-        raise ModelUnavailable(f"the model server sent more than {MOST_BYTES} bytes", code="bad_reply")
 
 
 def _unreachable(error: Exception) -> ModelUnavailable:

@@ -1,9 +1,9 @@
 """Cuts the body of a model's response into JSON payloads, however the server chose to send it.
 
 Server-sent events are read as the WHATWG standard has them
-(https://html.spec.whatwg.org/multipage/server-sent-events.html), with one leniency: the last event counts
-without its blank line. A body that begins like a JSON document is one payload, whatever was asked for and
-whatever its content type says. Bytes may arrive cut anywhere.
+(https://html.spec.whatwg.org/multipage/server-sent-events.html), with two leniencies: the last event
+counts without its blank line, and an event of blanks is none. A body that begins like a JSON document is
+one payload, whatever was asked for and whatever its content type says. Bytes may arrive cut anywhere.
 """
 
 from collections.abc import Iterable
@@ -47,7 +47,7 @@ class EventReader:
             elif not line and self._data:
                 events.append(b"\n".join(self._data))
                 self._data.clear()
-        return events
+        return [event for event in events if event.strip()]
 
 
 class Payloads:

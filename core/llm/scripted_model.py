@@ -21,7 +21,11 @@ INTRODUCTION = (
 QUOTED = 1000
 """Characters of a message that are repeated."""
 
-SUM = re.compile(r"(?<![\w.])(-?\d{1,15}(?:\.\d{1,9})?)\s*([-+*/])\s*(-?\d{1,15}(?:\.\d{1,9})?)(?![\w.]*\d)")
+NUMBER = r"-?\d{1,15}(?:\.\d{1,9})?"
+# One operation that stands alone: parts of dates, versions, phone numbers and longer sums are none.
+SUM = re.compile(
+    rf"(?<![\w.+*/-])(?<![-+*/]\s)({NUMBER})\s*([-+*/])\s*({NUMBER})(?!\s*[-+*/]?\s*\.?\d)(?![\w])"
+)
 OPERATIONS = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 
 
