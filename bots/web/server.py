@@ -76,7 +76,9 @@ def listen(host: str, port: int | None, *, usual: int = USUAL_PORT) -> socket.so
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server((host, port), family=family, backlog=512)
+    # Resolved first: an unknown name then has an error of its own kind.
+    address = socket.getaddrinfo(host, port, family, socket.SOCK_STREAM)[0][4]
+    listener = socket.create_server(address, family=family, backlog=512)
     listener.setblocking(False)
     return listener
 
