@@ -4,10 +4,11 @@ A checker reads it to count visible answers. It knows no platform: ids and chats
 that the simulator gives it, texts are what the eye sees after markup was taken away.
 """
 
-import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from bots.simulators.changes import Changes
 
 BOT = "bot"
 
@@ -64,7 +65,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self._messages: list[Seen] = []
-        self._changed = asyncio.Event()
+        self._changes = Changes()
         self._handed_out: set[int] = set()
 
     def add(self, message: Seen) -> None:
@@ -81,8 +82,7 @@ class Ledger:
 
     def announce(self) -> None:
         """Wake everyone who waits, so that they look again."""
-        self._changed.set()
-        self._changed = asyncio.Event()
+        self._changes.announce()
 
     def messages(self, chats: Iterable[str] | None = None, *, deleted: bool = False) -> list[Seen]:
         """Return the messages in the order seen, of some chats or of all; deleted ones only when asked."""
@@ -96,16 +96,13 @@ class Ledger:
     async def wait_until(self, reached: Callable[[], Any], timeout: float) -> Any:
         """Return the first true value of `reached`, looked at after each change.
 
-        Raises TimeoutError with the visible messages in it after `timeout` seconds.
+        Raises TimeoutError with the last messages in it after `timeout` seconds.
         """
-        try:
-            async with asyncio.timeout(timeout):
-                while not (value := reached()):
-                    await self._changed.wait()
-                return value
-        except TimeoutError:
-            last = [f"{seen.chat} {seen.author}: {seen.text[:80]!r}" for seen in self._messages[-10:]]
-            raise TimeoutError(f"not seen within {timeout:g} s; the last messages: {last}") from None
+        return await self._changes.wait_until(reached, timeout, self._last_lines)
+
+    def _last_lines(self) -> str:
+        last = [f"{seen.chat} {seen.author}: {seen.text[:80]!r}" for seen in self._messages[-10:]]
+        return f"the last messages: {last}"
 
     async def next_answer(
         self, chat: str | None, where: Callable[[Seen], object] | None, timeout: float

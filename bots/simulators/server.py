@@ -54,13 +54,14 @@ class LoopbackServer:
             await self._runner.cleanup()
             self._runner = None
 
-    async def pause(self, seconds: float) -> None:
-        """Wait as a slow server does, but no longer than this server lives."""
+    async def pause(self, seconds: float) -> bool:
+        """Wait as a slow server does, but no longer than this server lives; tell whether it still does."""
         try:
             async with asyncio.timeout(seconds):
                 await self._closing.wait()
         except TimeoutError:
-            return
+            return True
+        return False
 
 
 def json_response(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -1,0 +1,81 @@
+"""The simulators run alone, as a person would: started as a process, spoken to, interrupted."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+
+PROGRAM = "import asyncio; from bots.cli.simulate import {0}; asyncio.run({0}({1}))"
+
+
+@asynccontextmanager
+async def running(function: str, port: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        PROGRAM.format(function, port),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+
+
+async def settings_of(process: asyncio.subprocess.Process) -> dict[str, str]:
+    """Read the printed settings up to the blank line."""
+    assert process.stdout is not None
+    settings = {}
+    while line := (await process.stdout.readline()).decode().strip():
+        name, _, value = line.partition("=")
+        settings[name] = value
+    return settings
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_telegram_alone(number: signal.Signals) -> None:
+    async with running("simulate_telegram") as process, aiohttp.ClientSession() as http:
+        settings = await settings_of(process)
+        assert set(settings) == {"TELEGRAM_API_URL", "TELEGRAM_TOKEN", "PARLEY_ACCESS"}
+        url = f"{settings['TELEGRAM_API_URL']}/bot{settings['TELEGRAM_TOKEN']}"
+        async with http.get(f"{url}/getMe") as answer:
+            assert (await answer.json())["result"]["username"] == "parley_bot"
+        waiting = asyncio.create_task(http.get(f"{url}/getUpdates", params={"timeout": 30}))
+        async with http.post(
+            f"{settings['TELEGRAM_API_URL']}/_sim/say", json={"chat": "ann", "user": "ann", "text": "hello"}
+        ) as answer:
+            assert await answer.json() == {"id": 1}
+        async with await waiting as answer:
+            assert (await answer.json())["result"][0]["message"]["text"] == "hello"
+        process.send_signal(number)
+        assert await process.wait() == 0
+
+
+async def test_the_model_alone() -> None:
+    async with running("simulate_model") as process, aiohttp.ClientSession() as http:
+        settings = await settings_of(process)
+        body = {"model": settings["PARLEY_MODEL"], "messages": [{"role": "user", "content": "hello"}]}
+        async with http.post(f"{settings['OPENAI_BASE_URL']}/chat/completions", json=body) as answer:
+            assert (await answer.json())["choices"][0]["message"]["content"] == "echo: hello"
+        process.terminate()
+        assert await process.wait() == 0
+
+
+async def test_a_taken_port_is_one_line() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with running("simulate_model", port) as process:
+            _, errors = await process.communicate()
+    assert process.returncode == 1
+    assert (
+        errors.decode().strip()
+        == f"port {port}: {errors.decode().split(': ')[1].split(';')[0]}; allowed: a free port, or 0 for any"
+    )
