@@ -47,7 +47,7 @@ def cut(text: str, limit: int, measure: Measure) -> tuple[str, ...]:
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     room = Room(measure=measure, limit=limit)
-    if room.fits(text):
+    if measure(text) <= limit:
         return (text,)
     pieces: list[str] = []
     rest = blocks(text)
@@ -75,11 +75,18 @@ class Room:
     wraps: tuple[Wrap, ...] = ()
 
     def fits(self, source: str) -> bool:
-        if len(source) > 8 * self.limit:  # hardly, and measuring a whole book for every piece costs much
-            return False
+        return self.size(source) <= self.limit
+
+    def size(self, source: str) -> int:
+        if len(source) > 4 * self.limit:  # too long, surely enough: measuring a book for every piece is dear
+            return len(source)
         for wrap in self.wraps:
             source = wrap(source)
-        return self.measure(source) <= self.limit
+        return self.measure(source)
+
+    def most(self, count: int, source_of: Callable[[int], str], guess: int = 1) -> int:
+        """How many of something fit, when `source_of(n)` is the source of n of them."""
+        return most(count, lambda n: self.size(source_of(n)), self.limit, guess)
 
     def inside(self, wrap: Wrap) -> "Room":
         return replace(self, wraps=(wrap, *self.wraps))
@@ -108,7 +115,7 @@ def start(rest: Sequence[Block], room: Room) -> tuple[str, list[Block]]:
 
     The piece may be empty when a block had to be loosened first; then the blocks have changed.
     """
-    count = most(len(rest), lambda n: room.fits(_join(rest[:n])))
+    count = room.most(len(rest), lambda n: _join(rest[:n]))
     whole, left = _join(rest[:count]), list(rest[count:])
     if not left or room.fits(left[0].source):
         return whole, left
@@ -118,20 +125,21 @@ def start(rest: Sequence[Block], room: Room) -> tuple[str, list[Block]]:
     return whole + head, [*tail, *left[1:]]
 
 
-def most(count: int, fits: Callable[[int], bool], *, step: int = 1, slack: int = 0) -> int:
-    """The largest n up to `count` that fits, found by doubling and halving; 0 when not even 1 does.
+def most(count: int, size: Callable[[int], int], limit: int, guess: int = 1) -> int:
+    """About the largest n up to `count` whose size is within the limit; 0 when not even 1 is.
 
-    `step` is the first guess; with `slack` a result that much too small is good enough.
+    Sizes grow nearly in step with n, so the next guess is by proportion; a few parses do instead of
+    a dozen. Less than a twentieth of the limit may stay unused.
     """
-    if count <= step and fits(count):
-        return count
-    low = 0
-    while low + step <= count and fits(low + step):
-        low, step = low + step, step * 2
-    high = min(low + step, count + 1)
-    while high - low > (1 + slack if low else 1):
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
+    low, high, tries = 0, count + 1, 0
+    while high - low > 1:
+        guess = max(low + 1, min(guess, high - 1))
+        found = size(guess)
+        low, high = (guess, high) if found <= limit else (low, guess)
+        if 0.95 * limit < found <= limit:
+            break
+        tries += 1
+        guess = guess * limit // max(found, 1) if tries < 6 else (low + high) // 2
     return low
 
 
@@ -163,11 +171,11 @@ def _split_fence(source: str, room: Room) -> tuple[str, list[Block]]:
     def wrap(lines: Sequence[str]) -> str:
         return "\n".join([opening, *lines, mark]) + "\n\n"
 
-    count = most(len(body), lambda n: room.fits(wrap(body[:n])))
+    count = room.most(len(body), lambda n: wrap(body[:n]))
     if count:
         return wrap(body[:count]), _one("fence", wrap(body[count:]) if body[count:] else "")
     line = body[0] if body else ""
-    width = most(len(line), lambda n: room.fits(wrap([line[:n]])))
+    width = room.most(len(line), lambda n: wrap([line[:n]]))
     if room.wraps or not width:
         return "", _one("fence", source)
     return wrap([line[:width]]), _one("fence", wrap([line[width:], *body[1:]]))
@@ -180,7 +188,7 @@ def _split_table(block: Block, room: Room) -> tuple[str, list[Block]]:
     def wrap(some: Sequence[str]) -> str:
         return "\n".join([*header, *some]) + "\n\n"
 
-    count = most(len(rows), lambda n: room.fits(wrap(rows[:n])))
+    count = room.most(len(rows), lambda n: wrap(rows[:n]))
     if not count:
         return "", [block]
     return wrap(rows[:count]), _one("table", wrap(rows[count:]) if rows[count:] else "")
@@ -191,13 +199,12 @@ def _split_list(block: Block, room: Room) -> tuple[str, list[Block]]:
     tokens = [token for token in parser().parse(block.source) if token.type == "list_item_open"]
     starts = [token.map[0] for token in tokens if token.level == 1 and token.map]
     items = ["".join(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
-    count = most(len(items), lambda n: room.fits("".join(items[:n])))
-    if count:
-        return "".join(items[:count]), _one(block.kind, "".join(items[count:]))
-    loose = _loosened(items[0]) if items else block.source
-    if not items or loose == items[0]:
-        return "", [block]
-    return "", [*blocks(loose), *_one(block.kind, "".join(items[1:]))]
+    for index, item in enumerate(items):
+        if (loose := _loosened(item)) != item and not room.fits(item):
+            before, after = "".join(items[:index]), "".join(items[index + 1 :])
+            return "", [*_one(block.kind, before), *blocks(loose), *_one(block.kind, after)]
+    count = room.most(len(items), lambda n: "".join(items[:n]))
+    return "".join(items[:count]), _one(block.kind, "".join(items[count:]))
 
 
 def _loosened(item: str) -> str:
@@ -216,7 +223,7 @@ def _split_quote(block: Block, room: Room) -> tuple[str, list[Block]]:
 
 def _split_text(block: Block, room: Room) -> tuple[str, list[Block]]:
     source = block.source
-    end = most(len(source), lambda n: room.fits(source[:n]), step=room.limit, slack=16)
+    end = room.most(len(source), lambda n: source[:n], guess=room.limit)
     places = [at for at in _places(source, end) if at]
     whole = (at for at in places if not room.tears(source, at) and room.fits(source[:at]))
     at = next(whole, places[0] if places and room.fits(source[: places[0]]) else max(end, 1))

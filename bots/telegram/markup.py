@@ -18,7 +18,7 @@ from bots.telegram.tables import draw_table
 MAX_TEXT = 4096
 
 TAGS = {"strong": "b", "em": "i", "s": "s"}
-SCHEMES = ("http", "https", "tg", "mailto")
+SCHEMES = ("http", "https", "tg")
 RULE = "──────────"
 TAG = re.compile(r"<[^<>]*>")
 HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d][\w-]+")
@@ -154,8 +154,11 @@ def _inline(node: SyntaxTreeNode, drawing: Drawing) -> str:
 
 
 def _link(target: str, label: str) -> str:
-    """A link that cannot lie: a label that names another host is followed by the real one."""
-    shown = html.escape(target, quote=False)
+    """A link that cannot lie: a label that names another host is followed by the real one.
+
+    What Telegram makes no link of is written out; it finds mail addresses by itself.
+    """
+    shown = html.escape(target.removeprefix("mailto:"), quote=False)
     if not label.strip():
         label = shown
     if "<a " in label:  # an image inside a link: Telegram nests no links

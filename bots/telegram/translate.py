@@ -53,7 +53,7 @@ def _inbound(message: Message, text: str, direct: bool, account: Account) -> Inb
 
 
 def _sender(user: User) -> Sender:
-    name = user.full_name.strip() or user.username or str(user.id)
+    name = (user.full_name or "").strip() or user.username or str(user.id)
     return Sender(id=str(user.id), name=name, language=user.language_code or "")
 
 
