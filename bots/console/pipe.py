@@ -65,7 +65,7 @@ class Pipe:
         if end < 0 and not self._buffer:
             return None
         end = len(self._buffer) if end < 0 else end
-        line = bytes(self._buffer[:end])
+        line = bytes(self._buffer[: min(end, _LONGEST)])
         del self._buffer[: end + 1]
         return line
 

@@ -21,7 +21,7 @@ from prompt_toolkit.input.typeahead import store_typeahead
 from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import Output
-from prompt_toolkit.shortcuts import print_formatted_text
+from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
 from bots.console.text import printable, typed
@@ -39,27 +39,28 @@ class Terminal:
             history=_History(history), style=_STYLE, input=source, output=target
         )
         self._shown: str | None = None  # what stands of an answer that is still growing
-        self._leaving = False
 
     @property
     def streaming(self) -> Literal["draft"]:
         return "draft"
 
     async def read(self) -> str | None:
-        while True:
-            try:
-                text = typed(await self._prompt.prompt_async(_YOU))
-            except EOFError:
-                return None
-            except KeyboardInterrupt:
-                if self._leaving:
+        leaving = False
+        with self._prompt.input.raw_mode():  # also between two prompts: no Ctrl-C becomes a signal there
+            while True:
+                try:
+                    text = typed(await self._prompt.prompt_async(_YOU))
+                except EOFError:
                     return None
-                self._leaving = True
-                await self.note("Ctrl-C again, or Ctrl-D, leaves.")
-                continue
-            self._leaving = False
-            if text.strip():
-                return text
+                except KeyboardInterrupt:
+                    if leaving:
+                        return None
+                    leaving = True
+                    await self.note("Ctrl-C again, or Ctrl-D, leaves.")
+                    continue
+                if text.strip():
+                    return text
+                leaving = False
 
     async def say(self, text: str) -> None:
         text = printable(text)
@@ -95,13 +96,7 @@ class Terminal:
         self._print([("", "" if shown is None else "\n"), _BOT, ("", text + end)])
 
     def _print(self, fragments: StyleAndTextTuples) -> None:
-        print_formatted_text(
-            fragments,
-            end="",
-            style=_STYLE,
-            output=self._prompt.output,
-            include_default_pygments_style=False,
-        )
+        print_formatted_text(self._prompt.output, fragments, _STYLE)
 
     @contextlib.asynccontextmanager
     async def _keys(self, asked: asyncio.Event) -> AsyncIterator[None]:
@@ -132,6 +127,10 @@ class _History(FileHistory):
     def load_history_strings(self) -> Iterable[str]:
         with contextlib.suppress(OSError):
             yield from super().load_history_strings()
+
+    def append_string(self, string: str) -> None:
+        if string.strip():
+            super().append_string(string)
 
     def store_string(self, string: str) -> None:
         with contextlib.suppress(OSError):
