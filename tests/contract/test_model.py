@@ -6,33 +6,11 @@ from typing import cast
 
 import pytest
 
+from bots.simulators.model import ModelSimulator
 from core.llm.models import Models
 from core.llm.tokens import ByteTokens
 from core.messages import Delta, Finish
 from core.ports import ModelProvider, ModelRequest
-from tests.integration.llm.vendor import (
-    DONE,
-    USAGE,
-    Exchange,
-    Vendor,
-    completion,
-    delta,
-    plain,
-    streamed,
-    usage,
-)
-
-SAID = "Good day to you."
-
-
-async def answers(exchange: Exchange) -> bool:
-    """A vendor in good health."""
-    if b'"stream":true' in exchange.seen.body:
-        words = (delta(word) for word in ("Good ", "day ", "to ", "you."))
-        await exchange.write(streamed(*words, delta(None, "stop"), usage(USAGE), DONE))
-    else:
-        await exchange.write(plain(completion(SAID, usage=USAGE)))
-    return True
 
 
 @pytest.fixture(params=["scripted", "gpt-5-mini"])
@@ -43,9 +21,8 @@ def name(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 async def provider(name: str) -> AsyncIterator[ModelProvider]:
     async with AsyncExitStack() as stack:
-        vendor = await stack.enter_async_context(Vendor())
-        vendor.play = answers
-        models = Models(tokens=ByteTokens(), base_url=vendor.url)
+        vendor = await stack.enter_async_context(ModelSimulator())
+        models = Models(tokens=ByteTokens(), base_url=f"{vendor.url}/v1")
         stack.push_async_callback(models.close)
         yield models
 

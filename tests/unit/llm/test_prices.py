@@ -12,7 +12,7 @@ from core.messages import Cost, Usage
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 MINI = PriceRow(
-    model="gpt-5-mini", from_date=date(2026, 1, 1), input=250_000, cached_input=25_000, output=2_000_000
+    model="gpt-5-mini", since=date(2026, 1, 1), input=250_000, cached_input=25_000, output=2_000_000
 )
 
 
@@ -23,7 +23,7 @@ def test_each_kind_of_token_has_its_price_and_reasoning_is_in_the_completion() -
 
 
 def test_without_a_cached_price_the_input_price_counts() -> None:
-    row = PriceRow(model="local", from_date=date(2026, 1, 1), input=1_000_000, output=0)
+    row = PriceRow(model="local", since=date(2026, 1, 1), input=1_000_000, output=0)
     assert PriceBook([row]).cost("local", Usage(prompt=10, cached=4), NOW) == Cost(
         micro=10, source="config/prices.toml 2026-01-01"
     )
@@ -35,8 +35,8 @@ def test_without_a_cached_price_the_input_price_counts() -> None:
 )
 def test_the_row_of_the_day_counts(day: date, micro: int) -> None:
     rows = [
-        PriceRow(model="house-model", from_date=from_date, input=price, output=0)
-        for from_date, price in ((date(2026, 6, 1), 2), (date(2026, 1, 1), 1))
+        PriceRow(model="house-model", since=since, input=price, output=0)
+        for since, price in ((date(2026, 6, 1), 2), (date(2026, 1, 1), 1))
     ]
     cost = PriceBook(rows).cost(
         "house-model", Usage(prompt=1_000_000), datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -46,13 +46,13 @@ def test_the_row_of_the_day_counts(day: date, micro: int) -> None:
 
 
 def test_before_the_first_row_the_price_is_unknown() -> None:
-    row = PriceRow(model="house-model", from_date=date(2026, 1, 1), input=1, output=1)
+    row = PriceRow(model="house-model", since=date(2026, 1, 1), input=1, output=1)
     assert PriceBook([row]).cost("house-model", Usage(prompt=9), datetime(2025, 12, 31, tzinfo=UTC)) is None
 
 
 @pytest.mark.parametrize(("tokens", "micro"), [(1, 0), (2, 1), (3, 1), (5, 1), (6, 2)])
 def test_halves_round_up(tokens: int, micro: int) -> None:
-    row = PriceRow(model="m", from_date=date(2026, 1, 1), input=250_000, output=0)
+    row = PriceRow(model="m", since=date(2026, 1, 1), input=250_000, output=0)
     cost = PriceBook([row]).cost("m", Usage(prompt=tokens), NOW)
     assert cost is not None
     assert cost.micro == micro
@@ -68,7 +68,7 @@ def test_no_cost_is_off_by_more_than_half_a_unit(
     prompt: int, share: int, completion: int, prices: tuple[int, int, int]
 ) -> None:
     row = PriceRow(
-        model="m", from_date=date(2026, 1, 1), input=prices[0], cached_input=prices[1], output=prices[2]
+        model="m", since=date(2026, 1, 1), input=prices[0], cached_input=prices[1], output=prices[2]
     )
     cached = prompt * share // 100
     cost = PriceBook([row]).cost("m", Usage(prompt=prompt, cached=cached, completion=completion), NOW)
@@ -84,7 +84,7 @@ def test_a_providers_name_before_the_model_is_no_hindrance(name: str) -> None:
 
 
 def test_the_operators_row_wins_over_the_package() -> None:
-    dear = PriceRow(model="gpt-5-mini", from_date=date(2026, 1, 1), input=9, output=9, source="mine.toml")
+    dear = PriceRow(model="gpt-5-mini", since=date(2026, 1, 1), input=9, output=9, source="mine.toml")
     cost = PriceBook([dear]).cost("gpt-5-mini", Usage(prompt=1_000_000), NOW)
     assert cost == Cost(micro=9, source="mine.toml 2026-01-01")
 
@@ -94,6 +94,29 @@ def test_a_model_without_a_row_is_priced_by_the_package() -> None:
     assert cost is not None
     assert cost.micro == 180_000
     assert cost.source.startswith("genai-prices 0.")
+
+
+PACKAGED = [
+    "gpt-4o-mini",
+    "gpt-5-mini",
+    "claude-sonnet-4-5",
+    "gemini-2.5-pro",
+    "deepseek-chat",
+    "gpt-3.5-turbo",
+]
+
+
+@given(
+    name=st.sampled_from(PACKAGED),
+    prompt=st.integers(0, 10**6),
+    cached=st.integers(0, 10**6),
+    said=st.integers(0, 10**5),
+)
+def test_a_kept_price_gives_what_the_package_gives(name: str, prompt: int, cached: int, said: int) -> None:
+    usage = Usage(prompt=prompt, cached=min(prompt, cached), completion=said)
+    book = PriceBook()
+    book.cost(name, Usage(prompt=1000), NOW)
+    assert book.cost(name, usage, NOW) == PriceBook().cost(name, usage, NOW)
 
 
 @pytest.mark.parametrize("name", ["scripted", "llama3.2", "text-embedding-3-small", "", "/", "no such model"])
