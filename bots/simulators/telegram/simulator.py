@@ -7,6 +7,7 @@ publish (burst sizes, spacing of webhook retries) is simpler here and said so wh
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
@@ -71,6 +72,7 @@ class TelegramSimulator:
         self._username = username
         self._bots: dict[int, SimulatedBot] = {}
         self._unclaimed: list[tuple[Message, str | None]] = []
+        self._query_ids = count(4_000_000_000)
         self._methods = {name.lower(): (name, method) for name, method in methods().items()}
         self._server = LoopbackServer(port=port)
         self._server.add_routes(control_routes(self))
@@ -155,7 +157,7 @@ class TelegramSimulator:
         """Let a user press a button under a bot's message; returns the callback query's id."""
         message = self._message(chat, message_id)
         presser = user_of(Saying(chat=str(chat), user=user, text=data))
-        query = str(len(self.calls) * 1_000_003 + message_id)
+        query = str(next(self._query_ids))
         bot = self._bots[message.sender.id]
         bot.callbacks.add(query)
         body = {"id": query, "from": presser.as_json(), "message": message.as_json(), "data": data}
