@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bots.cli.chat import banner, greet, on_terminal, open_streams
-from bots.console.pipe import Pipe
+from bots.cli.chat import banner, greet, on_terminal
 
 ROOT = Path(__file__).parents[3]
 
@@ -36,11 +35,7 @@ def test_the_banner_says_what_it_is_and_how_to_get_on(model: str, warned: bool) 
     assert ("not a language model" in text) is warned
 
 
-def test_without_a_terminal_there_are_pipes_and_no_banner(
-    capfd: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_without_a_terminal_there_is_no_banner(capfd: pytest.CaptureFixture[str]) -> None:
     greet(version="1.2.3", model="scripted")
     assert not on_terminal()
-    assert isinstance(open_streams(tmp_path / "history"), Pipe)
     assert capfd.readouterr() == ("", "")
-    assert list(tmp_path.iterdir()) == []

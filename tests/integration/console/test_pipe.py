@@ -104,6 +104,15 @@ async def test_reading_lets_the_loop_go_on(ends: tuple[int, int]) -> None:
     assert await line == "later"
 
 
+async def test_a_read_that_is_cancelled_lets_go(ends: tuple[int, int]) -> None:
+    line = asyncio.create_task(Pipe(stdin=ends[0]).read())
+    await asyncio.sleep(0)
+    line.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await line
+    os.write(ends[1], b"let the thread end\n")
+
+
 async def test_descriptors_that_do_not_block_are_waited_for(ends: tuple[int, int]) -> None:
     read, write = ends
     os.set_blocking(read, False)

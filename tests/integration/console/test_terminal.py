@@ -18,9 +18,11 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from bots.console.channel import ConsoleChannel
 from bots.console.terminal import Terminal
+from core.messages import OutboundMessage, Place
 from tests.unit.console.echo import ACCOUNT, Echo
 
 ROOT = Path(__file__).parents[3]
+PLACE = Place(account_id=ACCOUNT.id, channel="console", chat="ada")
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[=>]|\r")
 
 
@@ -168,6 +170,19 @@ async def test_a_talk(screen: Screen) -> None:
     assert [message.text for message in echo.accepted] == ["slow tale", "/stop", "typed ahead"]
     assert screen.text.count("you said: slow tale") == 1
     assert "parley › you said: slow tale\n\n(stopped)\n\n" in screen.text
+
+
+async def test_a_talk_that_is_cancelled_at_the_prompt_ends(screen: Screen) -> None:
+    channel = ConsoleChannel("ada", screen.terminal)
+    echo = Echo(channel)
+    channel.attach(echo.settled)
+    run = asyncio.create_task(channel.run(ACCOUNT, echo.accept))
+    await screen.shown.has("you › ")
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    await channel.send(OutboundMessage(place=PLACE, text="bye", key="bye"))
+    assert screen.text.endswith("parley › bye\n\n")
 
 
 async def test_a_program_on_a_pseudo_terminal(tmp_path: Path) -> None:
