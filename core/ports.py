@@ -203,6 +203,10 @@ class Records(Protocol):
         """All that admins have set for channels."""
         ...
 
+    async def stop_waits(self, conversation_id: UUID) -> bool:
+        """Does a `/stop` wait in this conversation?"""
+        ...
+
     async def set_model(self, conversation_id: UUID, model: str | None) -> None:
         """Set or clear the model override of a conversation."""
         ...

@@ -28,7 +28,11 @@ def commands() -> Mapping[str, Command]:
         ("again", "", "show the last answer again", talk.again),
     )
     return {
-        name: Command(offer=CommandOffer(name=name, argument=argument, summary=summary), run=run)
+        name: Command(
+            offer=CommandOffer(name=name, argument=argument, summary=summary),
+            run=run,
+            starts_anew=run is talk.new,
+        )
         for name, argument, summary, run in table
     }
 

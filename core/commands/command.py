@@ -49,20 +49,21 @@ class Request:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """What a command answers. `ask` goes to the model as if it had been said, `again` telling that it
-    replaces the last question; `starts_anew` ends the conversation and begins a new one."""
+    replaces the last question."""
 
     text: str = ""
     ask: str | None = None
     again: bool = False
-    starts_anew: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A command: its entry in menus, and what it does."""
+    """A command: its entry in menus, and what it does. One that `starts_anew` ends the conversation when
+    its reply is delivered, and begins a new one."""
 
     offer: CommandOffer
     run: Callable[[Request], Awaitable[Reply]]
+    starts_anew: bool = False
 
 
 def parse(text: str) -> Typed | None:

@@ -10,7 +10,7 @@ async def ask(request: Request) -> Reply:
 
 
 async def new(request: Request) -> Reply:
-    return Reply(text="A new conversation begins here; I no longer see the one before.", starts_anew=True)
+    return Reply(text="A new conversation begins here; I no longer see the one before.")
 
 
 async def model(request: Request) -> Reply:

@@ -37,7 +37,7 @@ class Supervisor:
         self._holders = 0
         self._leaving: list[asyncio.StreamWriter] = []
         self._changed = asyncio.Event()
-        self._told_to_end = False
+        self._ending = False
 
     async def run(self, listener: socket.socket) -> None:
         """Serve holders on `listener` until the last one leaves or a signal comes."""
@@ -47,12 +47,13 @@ class Supervisor:
         server = await asyncio.start_unix_server(self._hold, sock=listener)
         loop.call_later(_FIRST_HOLDER_SECONDS, self._changed.set)
         await self._until_unused()
+        self._ending = True  # who is in the queue by now is turned away and asks our successor
         _forget(SUPERVISOR_SOCKET)
         server.close()
         await self._stop()
 
     async def _until_unused(self) -> None:
-        while not self._told_to_end:
+        while not self._ending:
             await self._changed.wait()
             self._changed.clear()
             if not self._holders:
@@ -61,16 +62,17 @@ class Supervisor:
                 self._leaving.pop().close()
 
     def _end(self) -> None:
-        self._told_to_end = True
+        self._ending = True
         self._changed.set()
 
     async def _hold(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._holders += 1
         try:
             wanted = json.loads(await reader.readline())["servers"]
-            fault = await self._need(wanted)
-            writer.write(json.dumps({"fault": fault}).encode() + b"\n")
-            await reader.read()
+            fault = None if self._ending else await self._need(wanted)
+            if not self._ending:
+                writer.write(json.dumps({"fault": fault}).encode() + b"\n")
+                await reader.read()
         except (ConnectionError, ValueError, KeyError):
             pass
         finally:
@@ -113,7 +115,7 @@ class Supervisor:
 
 
 def _forget(name: str) -> None:
-    """From here on nobody connects; who waits in the queue is turned away and asks our successor."""
+    """From here on nobody finds us."""
     Path(name).unlink(missing_ok=True)
 
 

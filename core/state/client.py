@@ -70,7 +70,7 @@ class Client:
         patience: float = 0.25,
         timeout: float = 5.0,
         probe_seconds: float = 0.5,
-        lanes: int = 2,
+        lanes: int = 4,
         on_degraded: Callable[[bool], None] | None = None,
     ) -> None:
         """`patience` is how long an exchange may take, `timeout` how long a probe may, in seconds;

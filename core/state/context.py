@@ -58,19 +58,22 @@ def parse(entries: Reply, last_message_id: UUID | None) -> tuple[Spoken, ...] | 
     if not entries or last_message_id is None:
         return None
     try:
-        if orjson.loads(entries[0])["id"] != str(last_message_id):
+        if orjson.loads(entries[0])["id"] != last_message_id.hex:
             return None
-        return tuple([_spoken(orjson.loads(entry)) for entry in reversed(entries)])
+        return tuple([_spoken(one) for one in orjson.loads(b"[%b]" % b",".join(reversed(entries)))])
     except (ValueError, KeyError, TypeError):
         return None
 
 
 def _entry(spoken: Spoken) -> bytes:
-    entry = {"id": str(spoken.id), "role": spoken.role, "content": spoken.content}
+    entry = {"id": spoken.id.hex, "role": spoken.role, "content": spoken.content}
     return orjson.dumps(entry | {"author": spoken.author} if spoken.author else entry)
 
 
 def _spoken(entry: dict[str, Any]) -> Spoken:
     return Spoken(
-        id=UUID(entry["id"]), role=entry["role"], content=entry["content"], author=entry.get("author", "")
+        id=UUID(int=int(entry["id"], 16)),  # half the time of UUID(text), twenty times a turn
+        role=entry["role"],
+        content=entry["content"],
+        author=entry.get("author", ""),
     )

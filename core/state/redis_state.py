@@ -25,13 +25,18 @@ from core.state.health import CacheHealth
 from core.state.limits import WINDOW, LocalLimits, judge
 from core.state.wire import open_wire
 
+LANES = 4
+"""Exchanges under way at once: more would carry fewer calls each, fewer would let one slow read hold up
+everybody."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How much and how long. Times are seconds.
+    """How much and how long; times are seconds.
 
-    `timeout` is what redis-py may take for connecting and writing; `patience` is what a turn waits for
-    at most before Redis counts as away; `flags_seconds` is the greatest age of a flag.
+    `pool_size` bounds the connections, few of which are ever used, since exchanges carry many calls.
+    `timeout` is what connecting may take, `patience` what a turn waits for at most before Redis counts as
+    away; `flags_seconds` is the greatest age of a flag.
     """
 
     user_per_minute: int = 60
@@ -191,6 +196,7 @@ async def open_state(
         patience=terms.patience,
         timeout=terms.timeout,
         probe_seconds=terms.probe_seconds,
+        lanes=min(LANES, terms.pool_size),
         on_degraded=on_degraded,
     )
     try:

@@ -122,7 +122,7 @@ def open_wire(url: str, *, pool_size: int, timeout: float) -> Wire:
 
 def _terms(pool_size: int, timeout: float) -> dict[str, Any]:
     return {
-        "max_connections": pool_size,
+        "max_connections": pool_size + 2,  # the probe's and the health check's own
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,
         "retry": Retry(NoBackoff(), 0),

@@ -97,6 +97,13 @@ class PostgresRecords:
             for row in rows
         ]
 
+    async def stop_waits(self, conversation_id: UUID) -> bool:
+        query = select(func.count()).where(
+            inbox.c.conversation_id == conversation_id, inbox.c.kind == "stop", inbox.c.state == "waiting"
+        )
+        async with transaction(self._engine) as connection:
+            return (await connection.execute(query)).scalar_one() > 0
+
     async def set_model(self, conversation_id: UUID, model: str | None) -> None:
         async with transaction(self._engine) as connection:
             await connection.execute(

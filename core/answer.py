@@ -1,0 +1,189 @@
+"""Getting an answer out of a model: one attempt after another, until one is whole or none is left.
+
+Every attempt is reserved in the ledger before the model is called and settled by the next commit. A
+vendor that is away or slow gives way to the next model of the chain; one that refuses is not asked
+again. Text that came before a break is kept for the case that nothing better follows.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from core.errors import ModelError, ModelRefused, ModelUnavailable
+from core.ledger import Ledger
+from core.messages import Delta, Finish, Prompt, Usage
+from core.observe import Metrics
+from core.ports import Clock, ModelProvider, ModelRequest, Tokens
+from core.rows import CallRow, Settlement
+
+log = structlog.get_logger(__name__)
+
+Reserve = Callable[[str, int, Settlement | None], Awaitable[CallRow]]
+"""Commits the ledger row of attempt n with a model, and the settlement of the attempt before."""
+
+Show = Callable[[str], None]
+ATTEMPTS = 3
+PAUSE = 0.5
+LONGEST_WAIT = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What came of all attempts: `text` may be part of an answer when there is an `error` or when it was
+    `stopped`. `settlement` is of the last attempt and still to be committed."""
+
+    text: str
+    settlement: Settlement
+    model: str
+    error: ModelError | None = None
+    stopped: bool = False
+    cut: bool = False
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What one attempt has given so far."""
+
+    text: str = ""
+    first_at: datetime | None = None
+    finish: Finish | None = None
+    error: ModelError | None = None
+
+
+class Answering:
+    """Asks the models of a chain for one turn."""
+
+    def __init__(
+        self, *, model: ModelProvider, ledger: Ledger, tokens: Tokens, clock: Clock, metrics: Metrics
+    ) -> None:
+        self._model = model
+        self._ledger = ledger
+        self._tokens = tokens
+        self._clock = clock
+        self._metrics = metrics
+
+    async def ask(
+        self,
+        models: Sequence[str],
+        prompt: Prompt,
+        *,
+        answer_tokens: int,
+        seconds: float,
+        stream: bool,
+        reserve: Reserve,
+        show: Show,
+        stopped: asyncio.Event,
+        owed: Settlement | None = None,
+    ) -> Answer:
+        """`seconds` are for all attempts together. `owed` is the settlement of an earlier holder's call."""
+        deadline = self._clock.monotonic() + seconds
+        best, refused = "", set[str]()
+        for number in range(ATTEMPTS):
+            able = [name for name in models if name not in refused]
+            name = able[number % len(able)]
+            call = await reserve(name, number, owed)
+            request = ModelRequest(
+                model=name, messages=prompt.messages, max_tokens=answer_tokens, stream=stream
+            )
+            heard = await self._listen(request, deadline, show, stopped)
+            answer = self._settle(call, heard, prompt, stopped=stopped.is_set())
+            if answer.error is None or answer.stopped:
+                return answer
+            log.warning("model failed", model=name, error=str(answer.error), attempt=number + 1)
+            best = max(best, answer.text, key=len)
+            if isinstance(answer.error, ModelRefused):
+                refused.add(name)
+            wait = min(answer.error.retry_after or PAUSE, LONGEST_WAIT)
+            if refused.issuperset(models) or self._clock.monotonic() + wait >= deadline:
+                break
+            owed = answer.settlement
+            await _either(asyncio.sleep(wait), stopped)
+        return replace(answer, text=best)
+
+    async def _listen(
+        self, request: ModelRequest, deadline: float, show: Show, stopped: asyncio.Event
+    ) -> _Heard:
+        """One call, ended by its own end, by the deadline, or by the person."""
+        heard = _Heard()
+        left = deadline - self._clock.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                await _either(self._read(self._model.answer(request), heard, show), stopped)
+        except TimeoutError:
+            heard.error = ModelUnavailable("the time for this turn was up", code="deadline")
+        except ModelError as error:
+            heard.error = error
+        return heard
+
+    async def _read(self, pieces: AsyncIterator[Delta | Finish], heard: _Heard, show: Show) -> None:
+        async with aclosing(pieces) as stream:  # type: ignore[type-var]
+            async for piece in stream:
+                if isinstance(piece, Finish):
+                    heard.finish = piece
+                else:
+                    heard.first_at = heard.first_at or self._clock.now()
+                    heard.text += piece.text
+                    show(heard.text)
+
+    def _settle(self, call: CallRow, heard: _Heard, prompt: Prompt, *, stopped: bool) -> Answer:
+        finish, error = heard.finish, heard.error
+        whole = finish is not None and error is None
+        if finish is not None:
+            usage = finish.usage
+        elif heard.text or stopped:
+            completion = self._tokens.count(heard.text)
+            usage = Usage(prompt=prompt.tokens, completion=completion, estimated=True)
+        else:
+            usage = Usage(estimated=True)
+        first = heard.first_at
+        settlement = self._ledger.settle(
+            call,
+            state="settled" if whole else "interrupted" if heard.text or stopped else "failed",
+            usage=usage,
+            now=self._clock.now(),
+            first_token_ms=round((first - call.started_at).total_seconds() * 1000) if first else None,
+            finish=finish,
+            error=f"{type(error).__name__}: {error}" if error else "",
+        )
+        self._count(call.model, settlement)
+        return Answer(
+            text=heard.text,
+            settlement=settlement,
+            model=settlement.model,
+            error=error,
+            stopped=stopped and not whole,
+            cut=whole and finish is not None and finish.reason == "length",
+        )
+
+    def _count(self, model: str, settlement: Settlement) -> None:
+        metrics, usage = self._metrics, settlement.usage
+        metrics.model_calls.labels(model=model, state=settlement.state).inc()
+        metrics.model_seconds.labels(model=model).observe(settlement.duration_ms / 1000)
+        for kind, tokens in (
+            ("prompt", usage.prompt),
+            ("cached", usage.cached),
+            ("completion", usage.completion),
+        ):
+            metrics.model_tokens.labels(model=model, kind=kind).inc(tokens)
+        if settlement.cost_micro:
+            metrics.model_cost_micro.labels(model=model).inc(settlement.cost_micro)
+
+
+async def _either(work: Awaitable[None], stopped: asyncio.Event) -> None:
+    """Wait for the work or for the stop, whichever is first; the work is ended with the wait."""
+    working = asyncio.ensure_future(work)
+    stopping = asyncio.ensure_future(stopped.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError, ModelError):
+                await task

@@ -1,0 +1,176 @@
+"""The parts of an answer, sent one after another, each receipt committed before the next part goes.
+
+Every part is written down as `sending` before its first attempt. What came of an attempt is one of:
+sent; not sent (repeat); rejected (never in this form); ambiguous (it may have gone out). Only what
+certainly did not go out is repeated blindly. An edit may always be repeated: twice the same edit is
+one edit. What an ambiguous send allows is the channel's trait: repeat under the same key, look, or
+stop and say so.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from uuid_utils.compat import uuid7
+
+from core.errors import Ambiguous, ChannelError, NotSent, TargetGone, Unauthorized
+from core.messages import OutboundMessage
+from core.observe import Metrics
+from core.ports import CanEdit, CanReadBack, ChannelAdapter, Clock
+from core.rows import End, Mark, Part, PartState
+
+Write = Callable[[Sequence[Mark], Sequence[Part]], Awaitable[None]]
+"""Commits marks and new parts of the turn, under its lease."""
+
+UNSURE = "My last reply may not have reached you. Send /again to get it."
+PAUSES = (0.3, 1.0, 3.0)
+"""Seconds between the attempts that a holder makes itself."""
+PATIENCE = 10.0
+"""Longer waits than this (seconds) park the conversation instead of holding it."""
+TOO_OLD = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """How it went. `end` is None where the turn's own end stands; `park` asks to try again after so many
+    seconds. `marks` are for the commit that closes or parks the turn."""
+
+    marks: tuple[Mark, ...] = ()
+    end: End | None = None
+    park: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What is known of a part after all attempts: `state` as the row will say it, "sending" where the
+    message to edit is gone and a send must take the place of the edit."""
+
+    state: PartState
+    receipt: str | None = None
+    error: str = ""
+    wait: float = 0.0
+
+
+class Delivery:
+    """Sends the parts of one turn."""
+
+    def __init__(
+        self, adapter: ChannelAdapter, shape: OutboundMessage, write: Write, clock: Clock, metrics: Metrics
+    ) -> None:
+        """`shape` is what all sends of the turn share: place and time; text, key and reply are a part's."""
+        self._adapter = adapter
+        self._shape = shape
+        self._write = write
+        self._clock = clock
+        self._metrics = metrics
+
+    async def deliver(self, parts: Sequence[Part], *, resumed: bool = False) -> Delivered:
+        """Send what is not sent. Of a resumed turn, a part in `sending` may have gone out already; of a
+        fresh one it was only just written down."""
+        owed = deque(part for part in parts if part.op != "preview" and part.state in ("pending", "sending"))
+        doubtful = {part.id for part in owed if resumed and part.state == "sending"}
+        uncertain = any(part.op == "notice" for part in parts)
+        sent: tuple[Mark, ...] = ()
+        while owed:
+            part = owed.popleft()
+            if part.state == "pending":
+                await self._write((*sent, Mark(part_id=part.id, state="sending")), ())
+            outcome = await self._settle(part, doubtful=part.id in doubtful)
+            mark = Mark(part_id=part.id, state=outcome.state, receipt=outcome.receipt, error=outcome.error)
+            match outcome.state:
+                case "sent":
+                    sent = (mark,)
+                case "sending":
+                    owed.appendleft(await self._send_instead(part, outcome.error))
+                case "pending":
+                    return Delivered(marks=(mark,), park=outcome.wait)
+                case "dead":
+                    return Delivered(marks=(mark, *_dead(owed)), end="undeliverable")
+                case "uncertain" if part.op == "notice":
+                    return Delivered(marks=(mark,), end="uncertain")
+                case "uncertain":
+                    owed = deque([await self._confess(mark, part, owed)])
+                    uncertain, sent = True, ()
+        return Delivered(marks=sent, end="uncertain" if uncertain else None)
+
+    async def _settle(self, part: Part, *, doubtful: bool) -> _Outcome:
+        """Try until something is known, or until waiting is no longer for us."""
+        if doubtful and (known := await self._look_back(part)) is not None:
+            return known
+        for pause in (*PAUSES, None):
+            outcome = await self._attempt(part)
+            if outcome.state == "uncertain":
+                outcome = await self._look_back(part) or replace(outcome, state="pending")
+            if outcome.state != "pending" or pause is None or outcome.wait > PATIENCE:
+                break
+            await asyncio.sleep(max(pause, outcome.wait))
+        if outcome.state == "pending":
+            return self._postpone(outcome)
+        return outcome
+
+    def _postpone(self, outcome: _Outcome) -> _Outcome:
+        asked = self._shape.asked_at
+        if asked is not None and self._clock.now() - asked > TOO_OLD:
+            return _Outcome(state="dead", error=f"given up after {TOO_OLD}: {outcome.error}")
+        return replace(outcome, wait=max(outcome.wait, PATIENCE))
+
+    async def _look_back(self, part: Part) -> _Outcome | None:
+        """What may be done about a part that may have gone out. None: try it (again)."""
+        after = self._adapter.traits.after_ambiguous
+        if part.op == "edit" or after == "repeat":
+            return None
+        if after == "read_back" and isinstance(self._adapter, CanReadBack):
+            try:
+                receipt = await self._adapter.read_back(self._message(part))
+            except ChannelError as error:
+                return _Outcome(state="uncertain", error=str(error))
+            return _Outcome(state="sent", receipt=receipt) if receipt is not None else None
+        return _Outcome(state="uncertain", error="it may have gone out; nobody can tell")
+
+    async def _attempt(self, part: Part) -> _Outcome:
+        outcome = await self._call(part)
+        labels = {"channel": self._shape.place.channel, "op": part.op, "result": outcome.state}
+        self._metrics.sends.labels(**labels).inc()
+        return outcome
+
+    async def _call(self, part: Part) -> _Outcome:
+        try:
+            if part.op == "edit" and part.receipt is not None and isinstance(self._adapter, CanEdit):
+                await self._adapter.edit(self._shape.place, part.receipt, part.body)
+                return _Outcome(state="sent")
+            return _Outcome(state="sent", receipt=await self._adapter.send(self._message(part)))
+        except TargetGone as error:
+            return _Outcome(state="sending", error=str(error))
+        except (NotSent, Unauthorized) as error:
+            wait = error.retry_after or (60.0 if isinstance(error, Unauthorized) else 0.0)
+            return _Outcome(state="pending", error=str(error), wait=wait)
+        except Ambiguous as error:
+            return _Outcome(state="uncertain", error=str(error), wait=error.retry_after or 0.0)
+        except ChannelError as error:
+            return _Outcome(state="dead", error=str(error))
+
+    def _message(self, part: Part) -> OutboundMessage:
+        key = f"{part.turn_id.hex}.{part.part}.{part.op}"
+        return replace(self._shape, text=part.body, key=key, reply_to=part.reply_to)
+
+    async def _send_instead(self, part: Part, error: str) -> Part:
+        """The message to edit is gone, so nothing of this part can be seen: a send takes its place."""
+        send = replace(part, id=uuid7(), op="send", state="sending", receipt=None)
+        await self._write((Mark(part_id=part.id, state="dead", error=error),), (send,))
+        return send
+
+    async def _confess(self, mark: Mark, part: Part, rest: Sequence[Part]) -> Part:
+        """The answer may or may not be there: nothing is repeated, one line says so."""
+        notice = replace(
+            part, id=uuid7(), part=part.part + len(rest) + 1, op="notice", body=UNSURE, state="sending"
+        )
+        await self._write((mark, *_dead(rest)), (notice,))
+        return notice
+
+
+def _dead(parts: Sequence[Part]) -> tuple[Mark, ...]:
+    return tuple(
+        Mark(part_id=part.id, state="dead", error="an earlier part did not arrive") for part in parts
+    )

@@ -1,0 +1,187 @@
+"""From a question to what will be said: the prompt, the ledger's reservation, the model, the preview.
+
+The second commit of a turn is here. What comes out is a `Composition`, which the engine makes true with
+the third.
+"""
+
+from dataclasses import dataclass, replace
+
+from uuid_utils.compat import uuid7
+
+from core.answer import Answer
+from core.choose import Choice
+from core.house import House
+from core.messages import OutboundMessage, Prompt, Spoken
+from core.ports import Remembrance
+from core.preview import Preview
+from core.prompt import TooLong, build
+from core.rows import CallRow, Mark, MessageRow, Part, Settlement, Writing
+from core.turn import Turn
+
+CUT = "\n\n*(cut off: the answer reached its longest length)*"
+BROKEN = "\n\n*(cut off: the model stopped in the middle)*"
+STOPPED = "\n\n*(stopped)*"
+NOTHING_YET = "Stopped before there was anything to show."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Composition:
+    """What a turn will say, and what becomes true with it. `text` None says nothing: what was said within
+    the minute covers it."""
+
+    text: str | None
+    settlement: Settlement | None = None
+    messages: tuple[MessageRow, ...] = ()
+    remembrance: Remembrance | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked: the texts of the person, and the talk before them, oldest first. `is_rebuilt` says
+    that the talk came from Postgres and Redis should be told all of it."""
+
+    said: tuple[Spoken, ...]
+    context: tuple[Spoken, ...]
+    is_rebuilt: bool
+
+
+class Generation:
+    """Asks the model for one turn and shows the answer as it grows."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    async def generate(self, turn: Turn, choice: Choice, question: Question) -> Composition | TooLong:
+        """Raises `StoreError`; a model that fails is an apology, not an error."""
+        house = self._house
+        prompt = build(
+            choice.system_prompt, question.context, question.said, house.rules.context_tokens, house.tokens
+        )
+        if isinstance(prompt, TooLong):
+            return prompt
+        answer = await self._begin(turn, choice, prompt)
+        return self._conclude(turn, question, prompt, answer)
+
+    async def _begin(self, turn: Turn, choice: Choice, prompt: Prompt) -> Answer:
+        """The preview runs beside the model; both begin when the second commit is durable."""
+        house, unfinished = self._house, turn.work.unfinished
+        placeholder = turn.begin_placeholder()
+        if placeholder is not None:
+            turn.parts = (*turn.parts, placeholder)
+        preview: Preview | None = None
+
+        async def reserve(model: str, number: int, owed: Settlement | None) -> CallRow:
+            nonlocal preview
+            call = house.ledger.reserve(
+                call_id=uuid7(),
+                turn_id=turn.id,
+                line=turn.line,
+                asked=turn.asked,
+                model=model,
+                attempt=number + 1 + (unfinished.calls if unfinished else 0),
+                prompt_tokens=prompt.tokens,
+                answer_tokens=choice.answer_tokens,
+                now=house.clock.now(),
+            )
+            await house.journal.write(
+                Writing(
+                    lease=turn.lease,
+                    turn=turn.row("open"),
+                    takes=turn.takes(),
+                    settlement=owed,
+                    call=call,
+                    parts=(placeholder,) if placeholder and preview is None else (),
+                )
+            )
+            preview = preview or self._open_preview(turn)
+            return call
+
+        left = unfinished.open_call if unfinished else None
+        answer: Answer | None = None
+        try:
+            answer = await house.answering.ask(
+                choice.models,
+                prompt,
+                answer_tokens=choice.answer_tokens,
+                seconds=house.rules.turn_seconds,
+                stream=turn.channel.traits.streaming != "none",
+                reserve=reserve,
+                show=lambda text: preview.show(text) if preview else None,
+                stopped=turn.stopped,
+                owed=house.ledger.abandon(left, house.clock.now()) if left else None,
+            )
+        finally:
+            await self._close_preview(turn, preview, whole=answer is not None)
+        return answer
+
+    def _open_preview(self, turn: Turn) -> Preview:
+        async def record(part: Part, receipt: str) -> None:
+            mark = Mark(part_id=part.id, state="sent", receipt=receipt)
+            await self._house.journal.write(Writing(lease=turn.lease, marks=(mark,)))
+
+        part, shape = turn.placeholder, turn.outbound()
+        message: OutboundMessage | None = None
+        if part is not None:
+            message = replace(shape, text=part.body, key=f"{turn.id.hex}.1.preview", reply_to=part.reply_to)
+        preview = Preview(turn.channel, turn.line.place, message, part, record, self._house.metrics)
+        preview.open()
+        return preview
+
+    async def _close_preview(self, turn: Turn, preview: Preview | None, *, whole: bool) -> None:
+        """On the way out of a failure the first error counts, not that of the preview."""
+        if preview is None:
+            return
+        try:
+            receipt = await preview.close()
+        except Exception:
+            if whole:
+                raise
+            return
+        turn.parts = tuple(
+            replace(part, receipt=receipt) if part.op == "preview" else part for part in turn.parts
+        )
+
+    def _conclude(self, turn: Turn, question: Question, prompt: Prompt, answer: Answer) -> Composition:
+        """What the person will read of what the model gave, and what is remembered of it."""
+        text = _final_text(answer)
+        turn.covers_stops = answer.stopped
+        turn.error = str(answer.error) if answer.error else ""
+        if answer.error is not None and not text:
+            turn.kind, turn.end, text = "apology", "apologised", answer.error.public
+        reply = Spoken(id=uuid7(), role="assistant", content=text) if answer.text else None
+        usage = answer.settlement.usage
+        return Composition(
+            text=text,
+            settlement=answer.settlement,
+            messages=turn.transcript(
+                question.said,
+                reply,
+                self._house.clock.now(),
+                model=answer.model,
+                tokens=(usage.prompt, usage.completion),
+                left_out=prompt.left_out,
+            ),
+            remembrance=_remembrance(turn, question, reply, answer.model),
+        )
+
+
+def _remembrance(turn: Turn, question: Question, reply: Spoken | None, model: str) -> Remembrance:
+    added = (*question.said, reply) if reply else question.said
+    return Remembrance(
+        place=turn.line.place,
+        conversation_id=turn.line.conversation_id,
+        user_id=turn.asked.user_id,
+        sender_id=turn.asked.message.sender.id,
+        model=model,
+        added=added,
+        context=(*question.context, *added) if question.is_rebuilt else None,
+    )
+
+
+def _final_text(answer: Answer) -> str:
+    text = answer.text.strip()
+    if answer.stopped:
+        return text + STOPPED if text else NOTHING_YET
+    if answer.error is not None:
+        return text + BROKEN if text else ""
+    return text + CUT if answer.cut else text

@@ -1,0 +1,46 @@
+"""What the engine works with, put together by the composition root: rooms, sockets and numbers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from core.answer import Answering
+from core.choose import Defaults
+from core.commands import Command
+from core.gate import Gate
+from core.ledger import Ledger
+from core.observe import Metrics
+from core.ports import ChannelAdapter, Clock, Journal, Records, State, Tokens
+from core.rows import ChannelConfig
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The numbers of a turn. Times in seconds, lengths in tokens."""
+
+    context_messages: int = 20
+    context_tokens: int = 16_000
+    turn_seconds: float = 120.0
+    attempts: int = 3
+    merge_max: int = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """What the engine works with; put together by the composition root."""
+
+    journal: Journal
+    records: Records
+    state: State
+    gate: Gate
+    answering: Answering
+    ledger: Ledger
+    tokens: Tokens
+    commands: Mapping[str, Command]
+    channel: Callable[[UUID], ChannelAdapter]
+    configs: Callable[[], Sequence[ChannelConfig]]
+    defaults: Defaults
+    offered: tuple[str, ...]
+    clock: Clock
+    metrics: Metrics
+    rules: Rules = field(default_factory=Rules)

@@ -1,0 +1,72 @@
+"""Accept a message: durably, and once. Only what returns from here may be acknowledged to a platform.
+
+Where this instance runs turns, has room and nobody holds the conversation, the same commit takes its
+lease, and the work goes straight to the turns.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+import structlog
+from uuid_utils.compat import uuid7
+
+from core.commands import Command, kind_of
+from core.messages import Account, InboundMessage
+from core.observe import Metrics
+from core.ports import Journal
+from core.rows import Accepted, Arrival, Work
+
+log = structlog.get_logger(__name__)
+
+
+class Inbox:
+    """The first commit. `owner` gives the instance that may run the turn now, or None."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        commands: Mapping[str, Command],
+        owner: Callable[[], str | None],
+        lease_seconds: float,
+        start: Callable[[Work], None],
+        metrics: Metrics,
+    ) -> None:
+        self._journal = journal
+        self._commands = commands
+        self._owner = owner
+        self._lease_seconds = lease_seconds
+        self._start = start
+        self._metrics = metrics
+
+    async def accept(self, account: Account, messages: Sequence[InboundMessage]) -> None:
+        """Returns when all are committed. Raises `StoreUnavailable` when one could not be; those that
+        were are known by their dedupe keys when they come again."""
+        await asyncio.gather(*(self._accept(account, message) for message in messages))
+
+    async def _accept(self, account: Account, message: InboundMessage) -> None:
+        accepted = await self._journal.accept(
+            Arrival(
+                inbox_id=uuid7(),
+                user_id=uuid7(),
+                conversation_id=uuid7(),
+                tenant_id=account.tenant_id,
+                kind=kind_of(message.text, self._commands),
+                message=message,
+                owner=self._owner(),
+                lease_seconds=self._lease_seconds,
+            )
+        )
+        self._tell(message, accepted)
+        if accepted.work is not None:
+            self._start(accepted.work)
+
+    def _tell(self, message: InboundMessage, accepted: Accepted) -> None:
+        fresh = "yes" if accepted.fresh else "no"
+        self._metrics.messages_accepted.labels(channel=message.place.channel, fresh=fresh).inc()
+        log.info(
+            "message accepted" if accepted.fresh else "message known already",
+            channel=message.place.channel,
+            conversation=str(accepted.conversation_id),
+            message=str(accepted.inbox_id),
+        )

@@ -1,0 +1,127 @@
+"""The droppable picture of an answer while it grows.
+
+Where a channel edits, the first thing sent is a placeholder without answer text, and its receipt is
+committed before any edit puts text into it: a lost response can then repeat nothing but a placeholder.
+Where a channel has drafts, they leave nothing behind. Edits keep the channel's pace; one that fails is
+dropped, for the final text is owed by the outbox, not by a preview.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from core.errors import Ambiguous, ChannelError, NotSent
+from core.messages import OutboundMessage, Place
+from core.observe import Metrics
+from core.ports import CanDraft, CanEdit, CanShowTyping, ChannelAdapter
+from core.rows import Part
+
+CALM = 0.2
+"""Least seconds between two drafts, which cost no call to a platform."""
+
+
+class Preview:
+    """Shows `text so far` at the channel's pace. Open it, `show` as often as you like, and close it."""
+
+    def __init__(
+        self,
+        adapter: ChannelAdapter,
+        place: Place,
+        placeholder: OutboundMessage | None,
+        part: Part | None,
+        record: Callable[[Part, str], Awaitable[None]],
+        metrics: Metrics,
+    ) -> None:
+        self._adapter = adapter
+        self._place = place
+        self._placeholder = placeholder
+        self._part = part
+        self._record = record
+        self._metrics = metrics
+        self.receipt = part.receipt if part else None
+        self._text = ""
+        self._changed = asyncio.Event()
+        self._closing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin; nothing is awaited, so the model can be called meanwhile."""
+        self._task = asyncio.create_task(self._run(), name="preview")
+
+    def show(self, text: str) -> None:
+        """The whole text so far."""
+        self._text = text
+        self._changed.set()
+
+    async def close(self) -> str | None:
+        """Stop, and give the receipt of the message to edit into the final. A placeholder that is on
+        its way is waited for. Raises `LeaseLost` when the receipt could not be recorded."""
+        self._closing.set()
+        self._changed.set()
+        if self._task is not None:
+            await self._task
+        return self.receipt
+
+    async def _run(self) -> None:
+        typing = asyncio.create_task(self._type(), name="typing")
+        try:
+            await self._place_holder()
+            await self._grow()
+        finally:
+            typing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await typing
+
+    async def _place_holder(self) -> None:
+        """A lost response means a second placeholder at most: it says nothing that could be doubled."""
+        if self._placeholder is None or self._part is None or self.receipt is not None:
+            return
+        for _ in range(2):
+            try:
+                receipt = await self._adapter.send(self._placeholder)
+            except Ambiguous:
+                continue
+            except ChannelError:
+                self._metrics.previews_dropped.labels(channel=self._place.channel).inc()
+                return
+            await self._record(self._part, receipt)
+            self.receipt = receipt
+            return
+
+    async def _grow(self) -> None:
+        shown = ""
+        while not self._closing.is_set():
+            await self._changed.wait()
+            self._changed.clear()
+            if self._text.strip() and self._text != shown and not self._closing.is_set():
+                shown = self._text
+                wait = await self._paint(shown)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._closing.wait(), max(self._pace(), wait))
+
+    async def _paint(self, text: str) -> float:
+        """Show one state of the text; gives the seconds that the platform wants us to wait."""
+        try:
+            if isinstance(self._adapter, CanDraft):
+                await self._adapter.draft(self._place, text)
+            elif isinstance(self._adapter, CanEdit) and self.receipt is not None:
+                await self._adapter.edit(self._place, self.receipt, self._adapter.split(text)[0])
+        except ChannelError as error:
+            self._metrics.previews_dropped.labels(channel=self._place.channel).inc()
+            return error.retry_after or (4 * self._pace() if isinstance(error, NotSent) else 0.0)
+        return 0.0
+
+    def _pace(self) -> float:
+        if isinstance(self._adapter, CanDraft):
+            return CALM
+        direct, group = self._adapter.traits.edit_seconds
+        return direct if self._place.direct else group
+
+    async def _type(self) -> None:
+        """The sign that somebody writes, until there is text to see."""
+        if not isinstance(self._adapter, CanShowTyping):
+            return
+        while not self._text.strip():
+            with contextlib.suppress(ChannelError):
+                await self._adapter.show_typing(self._place)
+            await asyncio.sleep(self._adapter.traits.typing_seconds)

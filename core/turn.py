@@ -1,0 +1,164 @@
+"""One turn as it goes, and the rows that say so. Pure: it decides nothing and waits for nothing."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from core.messages import OutboundMessage, Spoken
+from core.ports import CanEdit, ChannelAdapter
+from core.rows import Closing, End, Lease, Line, MessageRow, Part, TurnRow, Waiting, Work
+
+Kind = Literal["answer", "command", "refusal", "apology"]
+
+
+@dataclass(slots=True, kw_only=True)
+class Turn:
+    """What is known of a turn: whose work, which messages, and how it will end if its parts arrive.
+
+    `asking` are the texts put to a model, which a command may have changed from what was typed.
+    """
+
+    id: UUID
+    work: Work
+    taken: tuple[Waiting, ...]
+    attempts: int
+    channel: ChannelAdapter
+    stopped: asyncio.Event
+    deadline_at: datetime
+    kind: Kind = "answer"
+    end: End = "answered"
+    error: str = ""
+    config_version: int = 0
+    parts: tuple[Part, ...] = ()
+    successor_id: UUID | None = None
+    covers_stops: bool = False
+
+    @property
+    def lease(self) -> Lease:
+        return self.work.lease
+
+    @property
+    def line(self) -> Line:
+        return self.work.line
+
+    @property
+    def asked(self) -> Waiting:
+        return self.taken[0]
+
+    @property
+    def placeholder(self) -> Part | None:
+        """The message that shows the answer as it grows, where one was begun."""
+        return next((part for part in self.parts if part.op == "preview"), None)
+
+    def row(self, state: Literal["open", "composed"]) -> TurnRow:
+        return TurnRow(
+            id=self.id,
+            conversation_id=self.line.conversation_id,
+            tenant_id=self.line.tenant_id,
+            kind=self.kind,
+            state=state,
+            attempts=self.attempts,
+            deadline_at=self.deadline_at,
+            config_version=self.config_version,
+            end=self.end if state == "composed" else None,
+            error=self.error,
+        )
+
+    def takes(self) -> tuple[UUID, ...]:
+        return tuple(waiting.inbox_id for waiting in self.taken)
+
+    def closing(self, end: End) -> Closing:
+        return Closing(
+            turn_id=self.id, end=end, successor_id=self.successor_id, covers_stops=self.covers_stops
+        )
+
+    def outbound(self) -> OutboundMessage:
+        """What all sends of this turn share."""
+        message = self.asked.message
+        return OutboundMessage(
+            place=self.line.place, text="", key="", asked_at=message.sent_at, extra=message.extra
+        )
+
+    def begin_placeholder(self) -> Part | None:
+        """The placeholder to write down and send, where the channel streams by edits and has none yet."""
+        traits = self.channel.traits
+        if traits.streaming != "edit" or not isinstance(self.channel, CanEdit) or self.placeholder:
+            return None
+        return self._part(1, "preview", traits.placeholder, state="sending")
+
+    def compose(self, text: str) -> tuple[Part, ...]:
+        """The parts that are owed: the first takes the place of the placeholder, where there is one."""
+        shown = self.placeholder.receipt if self.placeholder else None
+        pieces = self.channel.split(text)
+        first = self._part(1, "edit" if shown else "send", pieces[0], state="sending", receipt=shown)
+        rest = (self._part(number, "send", piece) for number, piece in enumerate(pieces[1:], start=2))
+        return (first, *rest)
+
+    def _part(self, number: int, op: Literal["preview", "send", "edit"], body: str, **more: Any) -> Part:
+        reply_to = self.asked.message.message_id if number == 1 else ""
+        return Part(id=uuid7(), turn_id=self.id, part=number, op=op, body=body, reply_to=reply_to, **more)
+
+    def said(self, text: str) -> tuple[Spoken, ...]:
+        """What the person said, as the model sees it; in groups with the author's name. `text` stands for
+        what a command asked to be asked; else each message speaks for itself."""
+        author = "" if self.line.place.direct else self.asked.message.sender.name
+        if text:
+            return (Spoken(id=self.asked.inbox_id, role="user", content=text, author=author),)
+        return tuple(
+            Spoken(id=waiting.inbox_id, role="user", content=waiting.message.text, author=author)
+            for waiting in self.taken
+        )
+
+    def transcript(
+        self,
+        said: Sequence[Spoken],
+        answer: Spoken | None,
+        now: datetime,
+        *,
+        model: str | None = None,
+        tokens: tuple[int, int] = (0, 0),
+        left_out: int = 0,
+    ) -> tuple[MessageRow, ...]:
+        """Rows in the order of the talk, a microsecond apart: an answer stands behind its question, whatever
+        was accepted in between. `tokens` are of the prompt and of the answer."""
+        rows = []
+        for index, spoken in enumerate((*said, answer) if answer else said):
+            mine = spoken is answer
+            metadata: dict[str, Any] = {"author": spoken.author} if spoken.author else {}
+            if mine:
+                metadata = {"prompt_tokens": tokens[0], "left_out": left_out}
+            rows.append(
+                MessageRow(
+                    id=spoken.id,
+                    conversation_id=self.line.conversation_id,
+                    tenant_id=self.line.tenant_id,
+                    turn_id=self.id,
+                    user_id=None if mine else self.asked.user_id,
+                    role=spoken.role,
+                    content=spoken.content,
+                    timestamp=now + timedelta(microseconds=index),
+                    model=model if mine else None,
+                    tokens=tokens[1] if mine else None,
+                    metadata=metadata,
+                )
+            )
+        return tuple(rows)
+
+
+def merge(waiting: Sequence[Waiting], most: int) -> tuple[Waiting, ...]:
+    """The messages of the next turn: the first that waits, with the plain ones of the same author that
+    follow it directly. Commands stand alone."""
+    taken: list[Waiting] = []
+    for one in waiting[:most]:
+        alike = not taken or (one.user_id == taken[0].user_id and one.kind == "message")
+        if not alike:
+            break
+        taken.append(one)
+        if one.kind != "message":
+            break
+    return tuple(taken)

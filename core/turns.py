@@ -1,0 +1,187 @@
+"""Who works on what, in this instance: one task per held conversation, a heartbeat for all leases, a
+sweep for what waits or was left behind, and the signal that stops a running answer.
+
+The lease itself is in Postgres and goes by its clock; this file only keeps up with it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+import structlog
+
+from core.errors import LeaseLost, StoreError
+from core.observe import Metrics
+from core.ports import Journal, Leases, Records
+from core.rows import Closing, Lease, Work, Writing
+
+log = structlog.get_logger(__name__)
+
+Take = Callable[[Work, asyncio.Event], Awaitable[Work | None]]
+"""Does one turn of the work and gives what comes next under the same lease; the event stops an answer."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Held:
+    lease: Lease
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+
+
+class Turns:
+    """The conversations that this instance holds."""
+
+    def __init__(
+        self,
+        *,
+        instance: str,
+        take: Take,
+        journal: Journal,
+        leases: Leases,
+        records: Records,
+        accounts: Callable[[], Sequence[UUID]],
+        woken: asyncio.Event,
+        stops: "asyncio.Queue[UUID]",
+        metrics: Metrics,
+        concurrency: int = 64,
+        lease_seconds: float = 30.0,
+        poll_seconds: float = 0.25,
+    ) -> None:
+        self._instance = instance
+        self._take = take
+        self._journal = journal
+        self._leases = leases
+        self._records = records
+        self._accounts = accounts
+        self._woken = woken
+        self._stops = stops
+        self._metrics = metrics
+        self._concurrency = concurrency
+        self._lease_seconds = lease_seconds
+        self._poll_seconds = poll_seconds
+        self._held: dict[UUID, _Held] = {}
+        self._draining = False
+        self._changed = asyncio.Event()
+
+    def owner(self) -> str | None:
+        """This instance, where it can take one more conversation now."""
+        return None if self._draining or len(self._held) >= self._concurrency else self._instance
+
+    def start(self, work: Work) -> None:
+        """Work on a conversation whose lease was just taken. The same work twice is started once."""
+        conversation_id = work.lease.conversation_id
+        known = self._held.get(conversation_id)
+        if known is not None and known.lease == work.lease:
+            return
+        if known is not None and known.task is not None:
+            known.task.cancel()
+        held = _Held(lease=work.lease)
+        self._held[conversation_id] = held
+        held.task = asyncio.create_task(self._hold(held, work), name=f"conversation {conversation_id}")
+        self._metrics.leases_held.set(len(self._held))
+
+    async def run(self) -> None:
+        """Sweep, renew and listen for stops, until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._sweep(), name="sweep")
+            group.create_task(self._renew(), name="heartbeat")
+            group.create_task(self._hear_stops(), name="stops")
+
+    async def settled(self, is_settled: Callable[[], Awaitable[bool]]) -> None:
+        """Wait until a question about what is left is answered with yes; asked again when a held
+        conversation is let go."""
+        while not await is_settled():
+            self._changed.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), self._poll_seconds)
+
+    async def drain(self, seconds: float) -> None:
+        """Take nothing new, let running turns finish, and hand back those that cannot in time."""
+        self._draining = True
+        tasks = {held.task for held in self._held.values() if held.task is not None}
+        if tasks:
+            await asyncio.wait(tasks, timeout=seconds)
+        left = list(self._held.values())
+        for held in left:
+            if held.task is not None:
+                held.task.cancel()
+        await asyncio.gather(*(held.task for held in left if held.task), return_exceptions=True)
+        await asyncio.gather(*(self._hand_back(held.lease) for held in left))
+
+    async def _hand_back(self, lease: Lease) -> None:
+        with contextlib.suppress(StoreError):
+            closing = Closing(turn_id=None, keep=False)
+            await self._journal.write(Writing(lease=lease, closing=closing))
+            log.info("conversation handed back", conversation=str(lease.conversation_id))
+
+    async def _hold(self, held: _Held, work: Work) -> None:
+        """Turn after turn, until nothing waits, the lease is gone, or we are to stop."""
+        conversation_id = held.lease.conversation_id
+        following: Work | None = work
+        try:
+            while following is not None:
+                following = await self._take(following, held.stopped)
+                if following is not None and self._draining:
+                    await self._hand_back(held.lease)
+                    following = None
+        except LeaseLost:
+            self._metrics.leases_lost.inc()
+            log.warning("lease lost", conversation=str(conversation_id))
+        except StoreError as error:
+            log.error("turn left to the sweep", conversation=str(conversation_id), error=str(error))
+        finally:
+            self._let_go(held)
+
+    def _let_go(self, held: _Held) -> None:
+        if self._held.get(held.lease.conversation_id) is held:
+            del self._held[held.lease.conversation_id]
+        self._metrics.leases_held.set(len(self._held))
+        self._changed.set()
+        self._woken.set()
+
+    async def _sweep(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+            self._woken.clear()
+            try:
+                await self._claim()
+            except StoreError as error:
+                log.warning("sweep failed", error=str(error))
+                await asyncio.sleep(1)
+
+    async def _claim(self) -> None:
+        accounts = self._accounts()
+        while accounts and self.owner() is not None:
+            most = self._concurrency - len(self._held)
+            claimed = await self._leases.claim(self._instance, accounts, most)
+            for work in claimed:
+                self.start(work)
+            if len(claimed) < most:
+                return
+
+    async def _renew(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            try:
+                lost = await self._leases.renew(self._instance, [held.lease for held in self._held.values()])
+            except StoreError as error:
+                log.warning("heartbeat failed", error=str(error))
+                continue
+            for conversation_id in lost:
+                held = self._held.get(conversation_id)
+                if held is not None and held.task is not None:
+                    held.task.cancel()
+
+    async def _hear_stops(self) -> None:
+        """A hint may come late, when its `/stop` has been answered already: then it stops nothing."""
+        while True:
+            conversation_id = await self._stops.get()
+            held = self._held.get(conversation_id)
+            if held is None:
+                continue
+            with contextlib.suppress(StoreError):
+                if await self._records.stop_waits(conversation_id):
+                    held.stopped.set()
