@@ -18,6 +18,7 @@ from telegram import (
 )
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TimedOut
+from telegram.request import HTTPXRequest
 
 from bots.simulators.refusal import Refusal
 from bots.simulators.telegram import TelegramSimulator
@@ -35,7 +36,11 @@ async def sim() -> AsyncIterator[TelegramSimulator]:
 
 @asynccontextmanager
 async def connected(sim: TelegramSimulator, token: str = TOKEN) -> AsyncIterator[Bot]:
-    async with Bot(token, base_url=f"{sim.url}/bot") as bot:
+    # Loading certificates for each test would take longer than the test; loopback has none.
+    requests = [HTTPXRequest(httpx_kwargs={"verify": False}) for _ in range(2)]
+    async with Bot(
+        token, base_url=f"{sim.url}/bot", request=requests[0], get_updates_request=requests[1]
+    ) as bot:
         yield bot
 
 
@@ -493,6 +498,18 @@ async def test_a_webhook_gets_updates_again_until_it_says_yes(sim: TelegramSimul
         assert len(await bot.get_updates()) == 1
 
 
+async def test_numbers_stay_as_they_are(sim: TelegramSimulator, bot: Bot) -> None:
+    sim.say("77", "ann", "/ask in private")
+    sim.say(-77, 78, "/ask in a group")
+    sim.say(-1_000_000_000_077, 79, "/ask in a supergroup")
+    messages = [update.effective_message for update in await bot.get_updates()]
+    assert [(m.chat.id, m.chat.type, m.from_user.id) for m in messages if m and m.from_user] == [
+        (77, "private", 77),
+        (-77, "group", 78),
+        (-1_000_000_000_077, "supergroup", 79),
+    ]
+
+
 async def test_the_control_calls(sim: TelegramSimulator, bot: Bot, http: aiohttp.ClientSession) -> None:
     said = {"chat": "team", "user": "ann", "text": "/ask hello", "thread": "plans", "user_id": 4242}
     async with http.post(f"{sim.url}/_sim/say", json=said) as answer:
@@ -519,6 +536,8 @@ async def test_the_control_calls(sim: TelegramSimulator, bot: Bot, http: aiohttp
         ("say", {"chat": "a", "user": "a", "text": "x", "reply_to": "9"}, "reply_to: no message '9'"),
         ("say", {"chat": "a", "user": "a", "text": "x", "thread": "t"}, "allowed: in a supergroup"),
         ("say", {"chat": "a", "user": "a", "text": "x" * 4097}, "allowed: 1 to 4096"),
+        ("say", {"chat": "7", "user": "8", "text": "x"}, "allowed: in the private chat '7' only its user"),
+        ("say", {"chat": "a", "user": "b", "text": "x", "user_id": "-1"}, "allowed: a positive number"),
         ("fault", {"kind": "earthquake"}, "kind: 'earthquake' is no fault here; allowed: accept_then_drop"),
         ("fault", {"kind": "slow", "times": 0}, "times: Input should be greater than or equal to 1"),
         ("fault", {"kind": "slow", "tmies": 1}, "tmies: Extra inputs are not permitted"),

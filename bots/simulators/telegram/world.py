@@ -138,6 +138,10 @@ class World:
             if chat.type != "supergroup":
                 raise Refusal(f"thread: chat {saying.chat!r} is a {chat.type}; allowed: in a supergroup")
             chat.topics.setdefault(thread_id(saying.thread), saying.thread)
+        if chat.type == "private" and chat.id != user.id:
+            raise Refusal(
+                f"user: {saying.user!r} given; allowed: in the private chat {chat.name!r} only its user"
+            )
         chat.members[user.id] = user
         return chat
 
@@ -183,13 +187,12 @@ class World:
 
 
 def user_of(saying: Saying) -> User:
-    """Return who speaks; raises Refusal when `user_id` is no positive number."""
-    given = saying.user_id or saying.user
-    if is_number(given):
-        if int(given) <= 0:
-            raise Refusal(f"user_id: {given} given; allowed: a positive number")
+    """Return who speaks; a private chat given by number is its user's. Raises Refusal."""
+    named = is_number(saying.user) or not is_number(saying.chat) or type_of(int(saying.chat)) != "private"
+    given = saying.user_id or (saying.user if named else saying.chat)
+    if is_number(given) and int(given) > 0:
         return User(id=int(given), name=saying.user)
-    if saying.user_id is not None:
+    if is_number(given) or saying.user_id is not None:
         raise Refusal(f"user_id: {given!r} given; allowed: a positive number")
     return User(id=stable_number(saying.user, 100_000_000, 900_000_000), name=saying.user)
 
