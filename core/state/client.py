@@ -82,7 +82,7 @@ class Client:
         self._lanes = lanes
         self._on_degraded = on_degraded
         self._waiting: deque[_Call] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], list[_Call]] = {}
         self._healing: asyncio.Task[None] | None = None
         self._reason = ""
         self.outage: Outage | None = None
@@ -95,11 +95,12 @@ class Client:
 
     async def close(self) -> None:
         """Stop everything; callers that still wait learn that Redis is away."""
+        self.outage = Outage(since=datetime.now(UTC), reason="closed")
+        self._fail_waiting("closed")
         tasks = [*self._running, *([self._healing] if self._healing else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._fail_waiting("closed")
         with suppress(*_FAILURES):
             await self._wire.close()
 
@@ -127,12 +128,14 @@ class Client:
 
     def _send(self) -> None:
         while self._waiting and len(self._running) < self._lanes:
-            task = asyncio.create_task(self._exchange(self._take()))
-            self._running.add(task)
+            calls = self._take()
+            task = asyncio.create_task(self._exchange(calls))
+            self._running[task] = calls
             task.add_done_callback(self._finish)
 
     def _finish(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        for call in self._running.pop(task):  # cancelled, perhaps before it began
+            call.fail("closed")
         self._send()
 
     def _take(self) -> list[_Call]:
@@ -145,7 +148,6 @@ class Client:
 
     async def _exchange(self, calls: list[_Call]) -> None:
         self.exchanges += 1
-        reason = "closed"
         started = time.monotonic()
         try:
             async with asyncio.timeout(self._patience):
@@ -158,7 +160,6 @@ class Client:
             reason = _say(error)
             if time.monotonic() - started < 2 * self._patience:  # else our own event loop was late
                 self._lose(reason)
-        finally:
             for call in calls:
                 call.fail(reason)
 
