@@ -52,12 +52,13 @@ class Models:
                 yield piece
 
     async def warm(self) -> None:
-        """Load the vendor's library before the first call needs it. Raises `ValueError` for an impossible
-        key."""
-        if self.connected:
-            async with self._building:
-                if self._openai is None:
-                    self._openai = await asyncio.to_thread(self._build)
+        """Load the vendor's library before the first call needs it. `ValueError`: such a key or
+        address cannot be."""
+        if self._openai is not None or not self.connected:
+            return
+        async with self._building:
+            if self._openai is None:
+                self._openai = await asyncio.to_thread(self._build)
 
     async def close(self) -> None:
         """Close the connections to the vendor."""
@@ -66,8 +67,10 @@ class Models:
                 await self._openai.close()
 
     async def _vendor(self, model: str) -> "OpenAIModel":
-        if self._openai is None:
+        try:
             await self.warm()
+        except ValueError as error:
+            raise ModelRefused(str(error), code="not_configured") from None
         if self._openai is None:
             needed = "OPENAI_API_KEY or OPENAI_BASE_URL; without them there is only"
             raise ModelRefused(f'model "{model}" needs {needed} "{NAME}"', code="not_configured")

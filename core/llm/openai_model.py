@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from functools import partial
 from typing import cast
+from urllib.parse import urlsplit
 
 import aiohttp
 import httpx2
@@ -42,7 +43,7 @@ TRANSPORT = (OpenAIError, httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientEr
 class OpenAIModel:
     """The port `ModelProvider` for one address and key. Without a key a placeholder is sent.
 
-    `ValueError` for a key that no HTTP header can hold; the key is not in the text.
+    `ValueError` for an address that is none or a key that no HTTP header can hold; the text has no key.
     """
 
     def __init__(
@@ -57,6 +58,8 @@ class OpenAIModel:
         self._key = api_key.strip() or NO_KEY
         if not self._key.isascii() or not self._key.isprintable():
             raise ValueError("the model's API key holds characters that an HTTP header cannot carry")
+        if urlsplit(base_url or OPENAI).scheme not in ("http", "https"):
+            raise ValueError(f'the model\'s address is "{base_url}"; it must begin with http:// or https://')
         self._tokens = tokens
         self._timeouts = timeouts or Timeouts()
         self._most_bytes = most_bytes

@@ -17,6 +17,7 @@ from tests.integration.llm.asking import ask, request
 from tests.integration.llm.conftest import KEY
 from tests.integration.llm.vendor import (
     DONE,
+    STREAM_END,
     STREAM_HEAD,
     USAGE,
     Exchange,
@@ -85,6 +86,22 @@ async def test_one_connection_serves_one_call_after_another(
     vendor.play = says(FULL if stream else plain(completion("Good day.")))
     for _ in range(3):
         await ask(model, request(stream=stream))
+    assert vendor.connections == 1
+
+
+async def test_an_end_of_the_body_that_comes_late_keeps_the_connection(
+    vendor: Vendor, model: OpenAIModel
+) -> None:
+    async def play(exchange: Exchange) -> bool:
+        await exchange.write(FULL.removesuffix(STREAM_END))
+        for _ in range(50):  # turns of the one loop: the client has read all that there is
+            await asyncio.sleep(0)
+        await exchange.write(STREAM_END)
+        return True
+
+    vendor.play = play
+    for _ in range(3):
+        assert (await ask(model)).text == "Good day."
     assert vendor.connections == 1
 
 

@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 import orjson
 
@@ -57,6 +58,7 @@ class Vendor:
         self.connections = 0
         self.hung_up = asyncio.Event()
         self._server: asyncio.Server | None = None
+        self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     @property
     def url(self) -> str:
@@ -70,9 +72,14 @@ class Vendor:
     async def __aexit__(self, *_: object) -> None:
         assert self._server is not None
         self._server.close()
+        for writer in self._open.values():
+            writer.close()
+        await asyncio.gather(*self._open)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        self._open[task] = writer
         try:
             while seen := await _request(reader):
                 self.seen.append(seen)
@@ -83,6 +90,7 @@ class Vendor:
         finally:
             self.hung_up.set()
             writer.close()
+            del self._open[task]
 
 
 async def _request(reader: asyncio.StreamReader) -> Seen | None:
