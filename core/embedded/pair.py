@@ -136,12 +136,12 @@ class Hold:
     async def _ask(self) -> bool:
         """Connect and wait for the servers; False when the supervisor left instead of answering."""
         await self._hang_up()
-        connection = await asyncio.to_thread(_connect, self._folder, self._durable)
-        reader, writer = self._stream = await asyncio.open_unix_connection(sock=connection)
         try:
+            connection = await asyncio.to_thread(_connect, self._folder, self._durable)
+            reader, writer = self._stream = await asyncio.open_unix_connection(sock=connection)
             writer.write(self._wanted)
             answer = await reader.readline()
-        except ConnectionError:
+        except (ConnectionError, FileNotFoundError):  # it ended between two of our steps
             return False
         if not answer.endswith(b"\n"):
             return False
@@ -167,13 +167,21 @@ def _connect(folder: Path, durable: bool) -> socket.socket:
     """A connection to the supervisor, started by us when there is none; one of us at a time."""
     address = str(reach(folder) / SUPERVISOR_SOCKET)
     with take(folder / START_LOCK):
-        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.connect(address)
+            return _dial(address)
         except (FileNotFoundError, ConnectionRefusedError):
             _start_supervisor(folder, durable)
-            connection.connect(address)
-        return connection
+            return _dial(address)
+
+
+def _dial(address: str) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.connect(address)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _start_supervisor(folder: Path, durable: bool) -> None:
