@@ -26,11 +26,13 @@ class TelegramChannel:
         poll_seconds: int = 30,
         stream: bool = True,
         edit_seconds: tuple[float, float] = (1.5, 4.0),
+        answer_seconds: float = 20.0,
         patience: Patience | None = None,
     ) -> None:
         """`api_url` is what stands before `/bot<token>`; `edit_seconds` the least times between two edits
-        in a private chat and in a group. Nothing is sent before `connect`."""
-        self._line = Line(token, api_url)
+        in a private chat and in a group; a call without an answer ends after `answer_seconds`. Nothing
+        is sent before `connect`."""
+        self._line = Line(token, api_url, answer_seconds=answer_seconds)
         self._poll_seconds = poll_seconds
         self._patience = patience or Patience()
         self._me: Identity | None = None
@@ -53,7 +55,7 @@ class TelegramChannel:
 
     async def connect(self) -> Identity:
         """One `getMe`. The library's own start is not used: it puts the token into its error."""
-        await self._line.speaking.initialize()
+        await self._line.open_clients()
         try:
             user = await self._line.get_me()
         except Exception as error:
@@ -66,7 +68,7 @@ class TelegramChannel:
 
     async def run(self, account: Account, accept: Accept) -> None:
         me = self._me or await self.connect()
-        async with self._line.polling:
+        async with self._line.listening():
             receiver = Receiver(
                 self._line, me, account, poll_seconds=self._poll_seconds, patience=self._patience
             )
@@ -74,8 +76,7 @@ class TelegramChannel:
 
     async def close(self) -> None:
         """Close the connections. `connect` opens them again."""
-        await self._line.polling.shutdown()
-        await self._line.speaking.shutdown()
+        await self._line.close_clients()
 
     def split(self, text: str) -> tuple[str, ...]:
         return split(text)
