@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -191,6 +191,8 @@ class Client:
         while True:
             if await self._works():
                 break
+            if self.outage is not None:
+                self.outage = replace(self.outage, reason=self._reason)
             await asyncio.sleep(self._probe_seconds)
         self.outage = None
         self._report(False)
@@ -207,7 +209,7 @@ class Client:
                     (reply,) = await self._wire.exchange([_PROBE], pack([_PROBE]))
                 if isinstance(reply, Exception):
                     raise reply
-        except _FAILURES as error:
+        except Exception as error:  # whatever it is, the probe goes on
             self._reason = _say(error)
             await self._renew()
             return False
