@@ -45,13 +45,14 @@ def translated(method: str) -> Iterator[None]:
     """Raise everything that goes wrong inside as a `ChannelError` that names the method."""
     try:
         yield
+    except ChannelError:
+        raise
     except Exception as error:  # whatever fails after the request was written leaves us unsure
         raise translate_error(method, error) from error
 
 
 def translate_error(method: str, error: Exception) -> ChannelError:
-    if isinstance(error, ChannelError):
-        return error
+    """The house's error for one of the library's, of the transport's, or of reading the answer."""
     if isinstance(error, Refused):
         return _refusal(method, error)
     cause = error.__cause__ or error

@@ -27,16 +27,17 @@ log = logging.getLogger(__name__)
 
 KINDS = ("message",)  # an edit of a question that is answered already would be answered twice
 AT_ONCE_SECONDS = 0.2
-FORGET_OFFSET_SECONDS = 24 * 3600.0  # as long as Telegram keeps updates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Seconds to wait, from and to: after an empty answer that came at once, after an error, after 409."""
+    """Seconds to wait, from and to: after an empty answer that came at once, after an error, after 409.
+    And after how long a quiet the offset is dropped: as long as Telegram keeps updates."""
 
     idle: tuple[float, float] = (0.05, 1.0)
     error: tuple[float, float] = (0.5, 30.0)
     conflict: tuple[float, float] = (3.0, 30.0)
+    forget_offset: float = 24 * 3600.0
 
 
 class Receiver:
@@ -97,7 +98,7 @@ class Receiver:
     async def _pause(self, asked_at: float) -> None:
         """Do not spin on a server that answers at once with nothing, or again with what was confirmed."""
         now = monotonic()
-        if now - self._moved_at > FORGET_OFFSET_SECONDS:
+        if now - self._moved_at >= self._patience.forget_offset:
             self._offset = None  # the count may start anew below it
         self._empties = self._empties + 1 if now - asked_at < AT_ONCE_SECONDS else 0
         if self._empties:

@@ -73,7 +73,8 @@ class Client(HTTPXRequest):
 
     async def do_request(self, url: str, method: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
         status, payload = await super().do_request(url, method, *args, **kwargs)
-        if 200 <= status < 300:
+        answer = _read(payload)
+        if 200 <= status < 300 and answer.get("ok") is not False:
             return status, payload
         for secret in self._secrets:  # who does not know a method may answer with the path, token and all
             payload = payload.replace(secret, b"<token>")
@@ -82,11 +83,8 @@ class Client(HTTPXRequest):
     @staticmethod
     def parse_json_payload(payload: bytes) -> dict[str, Any]:
         """As the library's, but a broken answer is not logged: it may hold what people wrote."""
-        try:
-            answer = orjson.loads(payload)
-        except orjson.JSONDecodeError:
-            answer = None
-        if not isinstance(answer, dict) or "result" not in answer:
+        answer = _read(payload)
+        if "result" not in answer:
             raise TelegramError("the answer is not JSON with a result")
         return answer
 
@@ -135,19 +133,25 @@ class Line(Bot):
 
 def refusal(status: int, payload: bytes) -> Refused:
     """What the server said, whether in the Bot API's form or, as proxies do, in any other."""
-    try:
-        answer = orjson.loads(payload)
-    except orjson.JSONDecodeError:
-        answer = None
-    if not isinstance(answer, dict):
+    answer = _read(payload)
+    if not answer:
         return Refused(status, f"an answer that is not JSON: {payload[:80]!r}", None, None)
     hints = answer["parameters"] if isinstance(answer.get("parameters"), dict) else {}
     return Refused(
-        status,
+        status if status >= 300 else int(answer.get("error_code") or 400),
         str(answer.get("description") or "no reason given"),
         hints.get("retry_after"),
         hints.get("migrate_to_chat_id"),
     )
+
+
+def _read(payload: bytes) -> dict[str, Any]:
+    """The JSON object of an answer; an empty one when it is none."""
+    try:
+        answer = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
 
 
 def proxy_for(url: str) -> str | None:

@@ -121,6 +121,15 @@ async def test_numbering_that_starts_anew_below_loses_nothing(
     assert [message.message_id for message in inbox.committed] == ["500", "3", "4"]
 
 
+async def test_offset_is_dropped_after_a_long_quiet(bare: BareApi, inbox: Inbox) -> None:
+    bare.answers("getUpdates", result([update(500)]), result([]))
+    channel = TelegramChannel(TOKEN, bare.url, patience=Patience(idle=(0.01, 0.01), forget_offset=0))
+    async with running(channel, inbox):
+        await bare.until(lambda: len(bare.asked("getUpdates")) == 3)
+    await channel.close()
+    assert [params.get("offset") for params in bare.asked("getUpdates")] == [None, "501", None]
+
+
 async def test_unreadable_update_holds_up_nobody(
     bare: BareApi, bare_channel: TelegramChannel, inbox: Inbox, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -122,6 +122,8 @@ async def test_slow_answer_is_ambiguous_and_not_repeated(sim: TelegramSimulator,
         (refuse(403, "Forbidden: bot was blocked by the user"), Undeliverable, True),
         (refuse(403, "Forbidden: bot was kicked from the supergroup chat"), Undeliverable, True),
         (refuse(401, "Unauthorized"), Unauthorized, True),
+        (page(200, '{"ok":false,"error_code":400,"description":"Bad Request: no"}'), Rejected, True),
+        (page(400, '{"ok":false,"parameters":[]}'), Rejected, True),
     ],
 )
 async def test_what_a_refusal_means(
