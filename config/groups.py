@@ -55,7 +55,6 @@ class Redis(Group):
     )
     pool_size: int = setting("Connections at most.", ge=1, le=10_000)
     timeout_seconds: Seconds = setting("Longest wait for the socket, to connect and to answer.")
-    retries: int = setting("Repeats of a command that the network lost.", ge=0, le=10)
 
 
 class OpenAI(Group):

@@ -170,6 +170,22 @@ class Leases(Protocol):
         ...
 
 
+class Accounts(Protocol):
+    """Bot identities as stored, and who receives for one that allows a single receiver."""
+
+    async def register(self, channel: str, identity: Identity) -> Account:
+        """The stored account of this identity, made where it is new."""
+        ...
+
+    async def hold_receiver(self, account_id: UUID, instance: str, seconds: float) -> bool:
+        """Take or prolong the right to receive; False while another instance has it."""
+        ...
+
+    async def release_receiver(self, account_id: UUID, instance: str) -> None:
+        """Give the right back, where it is ours."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastAnswer:
     """The newest answered turn of a conversation: what was asked and what was said."""

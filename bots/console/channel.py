@@ -57,7 +57,7 @@ class ConsoleChannel:
         self._settled = settled
 
     async def connect(self) -> Identity:
-        return Identity(name="local", handle="parley")
+        return Identity(name=f"local:{self._user}", handle="parley")
 
     async def run(self, account: Account, accept: Accept) -> None:
         """See to the answers still owed, then hand in one message after the other, each when the one before

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from core.messages import Account, Identity
-from core.store.database import transaction
+from core.store.database import own, transaction
 from core.store.tables import DEFAULT_TENANT, accounts
 
 
@@ -41,7 +41,7 @@ class PostgresAccounts:
         )
         async with transaction(self._engine) as connection:
             row = (await connection.execute(statement)).one()
-        return Account(id=row.id, tenant_id=row.tenant_id, channel=channel, name=identity.name)
+        return Account(id=own(row.id), tenant_id=own(row.tenant_id), channel=channel, name=identity.name)
 
     async def hold_receiver(self, account_id: UUID, instance: str, seconds: float) -> bool:
         """Take or prolong the right to receive; False while another instance has it."""

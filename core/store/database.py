@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -53,6 +54,11 @@ def driver_url(url: str) -> str:
     """People write `postgres://` or `postgresql://`; the driver is ours to choose."""
     scheme, _, rest = url.partition("://")
     return f"postgresql+asyncpg://{rest}" if scheme in ("postgres", "postgresql") else url
+
+
+def own(found: UUID) -> UUID:
+    """The driver's ids are of a type of its own, which JSON encoders do not know."""
+    return UUID(bytes=found.bytes)
 
 
 def translate(error: BaseException) -> StoreError:

@@ -17,6 +17,14 @@ from core.store import encode
 from core.store.database import FAILURES, HotConnection
 
 CLAIM = "SELECT work::text FROM parley_claim_v1($1, $2::uuid[], $3, $4) AS work"
+OWNERS = """
+    SELECT lease_owner FROM conversations WHERE wake_at IS NOT NULL AND lease_owner IS NOT NULL
+    UNION SELECT receiver FROM accounts WHERE receiver IS NOT NULL"""
+END = """
+    UPDATE conversations SET lease_until = clock_timestamp() - interval '1 second'
+     WHERE id IN (SELECT id FROM conversations WHERE wake_at IS NOT NULL AND lease_owner = ANY($1::text[])
+                   ORDER BY id FOR UPDATE)"""
+END_RECEIVERS = "UPDATE accounts SET receiver = NULL, receiver_until = NULL WHERE receiver = ANY($1::text[])"
 RENEW = "SELECT kept FROM parley_renew_v1($1, $2::text::jsonb, $3) AS kept"
 
 
@@ -41,6 +49,18 @@ class PostgresLeases:
         async with self._one_at_a_time:
             kept = await self._connection.fetch(RENEW, owner, orjson.dumps(rows).decode(), self._seconds)
         return {lease.conversation_id for lease in held} - {UUID(str(row[0])) for row in kept}
+
+    async def owners(self) -> list[str]:
+        """The instances that hold conversations or receive for an account."""
+        async with self._one_at_a_time:
+            rows = await self._connection.fetch(OWNERS)
+        return [row[0] for row in rows]
+
+    async def end(self, owners: Sequence[str]) -> None:
+        """End the leases of instances that are known to be dead: they need not run out."""
+        async with self._one_at_a_time:
+            await self._connection.fetch(END, list(owners))
+            await self._connection.fetch(END_RECEIVERS, list(owners))
 
 
 @asynccontextmanager

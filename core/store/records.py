@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from core.messages import Spoken
 from core.ports import LastAnswer
 from core.rows import CallUsage, ChannelConfig
-from core.store.database import transaction
+from core.store.database import own, transaction
 from core.store.tables import channel_configs, conversations, inbox, messages, model_calls, turns
 
 RECENT = timedelta(days=60)
@@ -59,7 +59,7 @@ class PostgresRecords:
             for role, content in said:
                 texts[role] = f"{texts.get(role, '')}\n{content}".strip()
         return LastAnswer(
-            turn_id=turn.id, question=texts["user"], answer=texts["assistant"], end=turn.outcome or ""
+            turn_id=own(turn.id), question=texts["user"], answer=texts["assistant"], end=turn.outcome or ""
         )
 
     async def usage(self, user_id: UUID, since: datetime) -> CallUsage:
@@ -88,7 +88,7 @@ class PostgresRecords:
             ChannelConfig(
                 channel=row.channel_type,
                 scope=row.scope,
-                account_id=row.account_id,
+                account_id=own(row.account_id) if row.account_id else None,
                 chat=row.chat,
                 default_model=row.default_model,
                 settings=row.settings,
@@ -137,4 +137,4 @@ def _newest(conversation_id: UUID, most: int) -> Select[tuple[UUID, str, str, di
 
 
 def _spoken(row: Row[Any]) -> Spoken:
-    return Spoken(id=row.id, role=row.role, content=row.content, author=row.metadata.get("author", ""))
+    return Spoken(id=own(row.id), role=row.role, content=row.content, author=row.metadata.get("author", ""))

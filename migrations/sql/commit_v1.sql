@@ -149,8 +149,13 @@ BEGIN
     RETURNING c.id
   )
   SELECT x.n, CASE WHEN r.id IS NULL THEN parley_work_v1(x.conversation_id)
-                   ELSE jsonb_build_object('wake', x.waits AND x.wake_in IS NULL) END
+                   ELSE '{}'::jsonb END
     FROM closing x LEFT JOIN released r ON r.id = x.conversation_id;
+
+  PERFORM pg_notify('parley_wake', '')
+     FROM jsonb_to_recordset(closings) AS x(conversation_id uuid, successor_id uuid)
+     JOIN conversations c ON c.id IN (x.conversation_id, x.successor_id)
+    WHERE c.lease_owner IS NULL AND c.wake_at <= clock_timestamp() LIMIT 1;
 END $$;
 
 CREATE FUNCTION parley_commit_v1(batch jsonb) RETURNS TABLE (n int, result jsonb)

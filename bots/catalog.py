@@ -1,0 +1,40 @@
+"""Channel name -> factory: which channels there are, and which of them have what they need to start.
+
+A channel from another package joins by an entry point of the group `parley.channels`, whose object is a
+factory like the ones here. Channels are imported only when they start.
+"""
+
+from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
+
+from config.settings import Settings
+from core.ports import ChannelAdapter
+
+Factory = Callable[[Settings], ChannelAdapter | None]
+"""Builds the channel, or gives None where its credentials are not set."""
+
+
+def telegram(settings: Settings) -> ChannelAdapter | None:
+    if settings.telegram.token is None:
+        return None
+    from bots.telegram.adapter import TelegramChannel
+
+    return TelegramChannel(
+        settings.telegram.token.get_secret_value(),
+        settings.telegram.api_url,
+        poll_seconds=settings.telegram.poll_seconds,
+        stream=settings.telegram.stream,
+        edit_seconds=(settings.telegram.edit_private_seconds, settings.telegram.edit_group_seconds),
+    )
+
+
+def factories() -> Mapping[str, Factory]:
+    """Our own channels first; a plug-in may not take their names."""
+    found: dict[str, Factory] = {point.name: point.load() for point in entry_points(group="parley.channels")}
+    return {**found, "telegram": telegram}
+
+
+def build_channels(settings: Settings) -> list[ChannelAdapter]:
+    """Every channel that has credentials."""
+    built = (factory(settings) for factory in factories().values())
+    return [adapter for adapter in built if adapter is not None]

@@ -1,0 +1,108 @@
+"""`parley ...`: the operator's and the newcomer's door, one file per noun. Nothing heavy is imported
+before a verb asks for it."""
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from bots.cli import config as config_verbs
+from bots.cli import db
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="A chat-bot gateway: Discord, Telegram and Slack in, one good answer back.",
+)
+app.add_typer(config_verbs.app, name="config", help="See the settings and where they come from.")
+app.add_typer(db.app, name="db", help="The database's schema.")
+simulators = typer.Typer(no_args_is_help=True, help="Run a stand-in for a platform or a model, alone.")
+app.add_typer(simulators, name="simulate")
+
+Port = Annotated[int, typer.Option(help="Port on the loopback address; 0 takes a free one.")]
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command()
+def chat() -> None:
+    """Talk with the bot in this terminal, or line by line through a pipe."""
+    from bots.cli.talk import talk
+
+    _run(talk())
+
+
+@app.command()
+def run() -> None:
+    """Start every channel that has credentials, until SIGTERM or Ctrl-C."""
+    from bots.cli.serve import serve_channels
+
+    _run(serve_channels())
+
+
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs instead of people.")] = False,
+) -> None:
+    """Say what is wrong, and how to mend it."""
+    from bots.cli.checkup import checkup
+
+    _run(checkup(as_json=as_json))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from bots.app import released
+
+    print(released())
+
+
+@app.command(context_settings=PASS_ON)
+def test(context: typer.Context) -> None:
+    """Run the tests; what follows goes to pytest."""
+    from bots.cli import develop
+
+    sys.exit(develop.test(context.args))
+
+
+@app.command()
+def check() -> None:
+    """Lint, format, types and arrows."""
+    from bots.cli import develop
+
+    sys.exit(develop.check())
+
+
+@simulators.command("telegram")
+def simulate_telegram(port: Port = 8081) -> None:
+    """Telegram's Bot API."""
+    from bots.cli.simulate import simulate_telegram as simulate
+
+    _run(simulate(port))
+
+
+@simulators.command("model")
+def simulate_model(port: Port = 8082) -> None:
+    """An OpenAI-compatible model."""
+    from bots.cli.simulate import simulate_model as simulate
+
+    _run(simulate(port))
+
+
+def _run(verb: Any) -> None:
+    """Run a verb on the quickest loop there is; its result is the exit code. What the house knows to be
+    wrong is one line, without a traceback."""
+    from bots.cli.loop import run_verb
+
+    sys.exit(run_verb(verb))
+
+
+def main() -> None:
+    try:
+        app()
+    except BrokenPipeError:
+        # Nobody reads on; the interpreter must not complain about it at its end either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
