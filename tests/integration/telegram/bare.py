@@ -54,6 +54,9 @@ class BareApi:
     def answers(self, method: str, *answers: Answer) -> None:
         self._answers.setdefault(method, deque()).extend(answers)
 
+    def answers_first(self, method: str, answer: Answer) -> None:
+        self._answers.setdefault(method, deque()).appendleft(answer)
+
     def asked(self, method: str) -> list[dict[str, str]]:
         """The parameters of every call of a method."""
         return [params for name, params in self.calls if name == method]

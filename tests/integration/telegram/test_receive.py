@@ -10,7 +10,7 @@ from bots.simulators.telegram import TelegramSimulator
 from bots.telegram.adapter import TelegramChannel
 from bots.telegram.receive import Patience
 from core.errors import NotSent, Rejected, Unauthorized
-from core.messages import Identity, Sender
+from core.messages import Identity, OutboundMessage, Sender
 from tests.integration.telegram.bare import BareApi, cut, page, refuse, result
 from tests.integration.telegram.conftest import TOKEN
 from tests.integration.telegram.inbox import ACCOUNT, Inbox
@@ -141,6 +141,20 @@ async def test_unreadable_update_holds_up_nobody(
     assert bare.asked("getUpdates")[1]["offset"] == "9"
     assert "update 7 cannot be read" in caplog.text
     assert "private words" not in caplog.text
+
+
+async def test_server_that_says_little_is_understood(
+    bare: BareApi, bare_channel: TelegramChannel, inbox: Inbox
+) -> None:
+    little = {"message_id": 1, "chat": {"id": 42}, "from": {"id": 42}, "text": "hello"}
+    bare.answers_first("getMe", result({"id": 700001, "username": "parley_bot"}))
+    bare.answers("getUpdates", result([{"update_id": 1, "message": little}]))
+    bare.answers("sendMessage", result({"message_id": 2, "chat": {"id": 42}}))
+    async with running(bare_channel, inbox):
+        await inbox.until(lambda box: bool(box.committed))
+    [message] = inbox.committed
+    assert (message.text, message.sender.name, message.place.direct) == ("hello", "42", True)
+    assert await bare_channel.send(OutboundMessage(place=message.place, text="hi", key="k")) == "2"
 
 
 async def test_what_is_not_for_the_bot_is_confirmed_without_a_commit(

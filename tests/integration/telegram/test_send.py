@@ -254,3 +254,13 @@ async def test_menu_that_a_server_does_not_know_is_an_error_for_the_caller_to_lo
         await bare_channel.offer_commands([CommandOffer(name="new", summary="Begin anew")])
     bare.answers("sendMessage", SENT)
     assert await bare_channel.send(outbound("still here")) == "9"
+
+
+async def test_proxy_of_the_environment_is_used(bare: BareApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", bare.url)
+    channel = TelegramChannel(TOKEN, "http://api.telegram.example")
+    assert (await channel.connect()).handle == "parley_bot"
+    await channel.close()
+    assert [method for method, _ in bare.calls] == ["getMe"]
