@@ -11,6 +11,7 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from core.commands import Command, kind_of
+from core.errors import RowRefused
 from core.messages import Account, InboundMessage
 from core.observe import Metrics
 from core.ports import Journal
@@ -45,18 +46,22 @@ class Inbox:
         await asyncio.gather(*(self._accept(account, message) for message in messages))
 
     async def _accept(self, account: Account, message: InboundMessage) -> None:
-        accepted = await self._journal.accept(
-            Arrival(
-                inbox_id=uuid7(),
-                user_id=uuid7(),
-                conversation_id=uuid7(),
-                tenant_id=account.tenant_id,
-                kind=kind_of(message.text, self._commands),
-                message=message,
-                owner=self._owner(),
-                lease_seconds=self._lease_seconds,
-            )
+        arrival = Arrival(
+            inbox_id=uuid7(),
+            user_id=uuid7(),
+            conversation_id=uuid7(),
+            tenant_id=account.tenant_id,
+            kind=kind_of(message.text, self._commands),
+            message=message,
+            owner=self._owner(),
+            lease_seconds=self._lease_seconds,
         )
+        try:
+            accepted = await self._journal.accept(arrival)
+        except RowRefused as error:
+            # It would be refused for ever: one impossible message must not hold up its platform.
+            log.error("message impossible", channel=message.place.channel, error=str(error))
+            return
         self._tell(message, accepted)
         if accepted.work is not None:
             self._start(accepted.work)
