@@ -18,7 +18,7 @@ import structlog
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bots import neighbours, probes
+from bots import probes
 from bots.channels import Channels
 from bots.clock import SystemClock
 from bots.health import Probe
@@ -136,6 +136,8 @@ def store_probes(settings: Settings, engine: AsyncEngine, state: RedisState) -> 
 
 
 def model_probe(settings: Settings, *, ask: bool) -> Probe:
+    from bots import neighbours  # brings an HTTP client, which a talk with the script does without
+
     key = settings.openai.api_key
     return neighbours.model(
         settings.default_model,
@@ -292,9 +294,10 @@ async def _end_dead(leases: PostgresLeases) -> None:
 
 
 async def _warm(models: Models, prices: PriceBook) -> None:
-    """Import what the first call will need beside the event loop."""
-    await models.warm()
-    await asyncio.to_thread(prices.warm)
+    """Import what the first call will need beside the event loop; the script needs none of it."""
+    if models.connected:
+        await models.warm()
+        await asyncio.to_thread(prices.warm)
 
 
 def _terms(settings: Settings) -> Terms:

@@ -8,14 +8,13 @@ import getpass
 import os
 import sys
 from pathlib import Path
-from typing import TextIO
-
-from rich.console import Console
-from rich.text import Text
+from typing import TYPE_CHECKING, TextIO
 
 from bots.console.pipe import Pipe
 from bots.console.streams import Streams
-from bots.console.terminal import Terminal
+
+if TYPE_CHECKING:
+    from rich.text import Text
 
 
 def os_user() -> str:
@@ -32,6 +31,8 @@ def os_user() -> str:
 def open_streams(history: Path) -> Streams:
     """A terminal where a person sits at both ends, else pipes. `history` is used by a terminal only."""
     if on_terminal():
+        from bots.console.terminal import Terminal
+
         return Terminal(history)
     return Pipe(*(_descriptor(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)))
 
@@ -43,11 +44,15 @@ def on_terminal() -> bool:
 def greet(*, version: str, model: str) -> None:
     """Print what this is and how to get on; nothing where the output is not a terminal."""
     if on_terminal():
+        from rich.console import Console
+
         Console(highlight=False).print(banner(version=version, model=model))
 
 
-def banner(*, version: str, model: str) -> Text:
+def banner(*, version: str, model: str) -> "Text":
     """The words above the first prompt."""
+    from rich.text import Text
+
     lines = Text.assemble(("Parley", "bold cyan"), f" {version} · model {model}\n")
     if model == "scripted":
         lines.append(

@@ -5,15 +5,14 @@ Reading and hiding are `config`'s matter; this file only prints.
 
 import json
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from config.listing import Row, example, schema, show
-from config.settings import SettingsError, load
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from config.listing import Row
 
 app = typer.Typer(help="Show the settings and where each came from.", no_args_is_help=True)
 
@@ -21,6 +20,9 @@ app = typer.Typer(help="Show the settings and where each came from.", no_args_is
 @app.command("show")
 def show_settings(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """Print every setting, secrets hidden, with the place that decided it."""
+    from config.listing import show
+    from config.settings import SettingsError, load
+
     try:
         rows = show(load())
     except SettingsError as error:
@@ -29,22 +31,31 @@ def show_settings(as_json: Annotated[bool, typer.Option("--json", help="Print JS
     if as_json:
         print(json.dumps({"settings": [row._asdict() for row in rows]}, indent=2, ensure_ascii=False))
     else:
+        from rich.console import Console
+
         Console().print(_table(rows))
 
 
 @app.command("schema")
 def print_schema() -> None:
     """Print the JSON Schema of config/local.toml."""
+    from config.listing import schema
+
     print(json.dumps(schema(), indent=2, ensure_ascii=False))
 
 
 @app.command("example")
 def print_example() -> None:
     """Print .env.example as it should be: every setting, its meaning, its default."""
+    from config.listing import example
+
     print(example(), end="")
 
 
-def _table(rows: list[Row]) -> Table:
+def _table(rows: "list[Row]") -> "Table":
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False)
     table.add_column("setting", no_wrap=True)
     table.add_column("value", overflow="fold", ratio=1)
