@@ -355,6 +355,7 @@ def _rules(settings: Settings) -> Rules:
         turn_seconds=settings.model.turn_seconds,
         attempts=settings.turns.attempts,
         merge_max=settings.turns.merge_max,
+        burst_seconds=settings.turns.burst_seconds,
     )
 
 

@@ -51,15 +51,28 @@ class Engine:
     async def take(self, work: Work, stopped: asyncio.Event) -> Work | None:
         """Do one turn of the work; gives what comes next under the same lease, or None when the lease was
         given back. Raises `LeaseLost` and `StoreUnavailable`: then the turn belongs to the next holder."""
-        turn = self._hold(work, stopped)
+        turn = self._hold(await self._await_burst(work), stopped)
         if turn is None:
-            return await self._house.journal.write(Writing(lease=work.lease, closing=Closing(turn_id=None)))
+            return await self._look_again(work)
         ids = {"conversation": work.line.conversation_id, "turn": turn.id, "message": turn.asked.inbox_id}
         with (
             structlog.contextvars.bound_contextvars(**{name: str(value) for name, value in ids.items()}),
             self._house.metrics.turns_running.track_inprogress(),
         ):
             return await self._carry(turn)
+
+    async def _await_burst(self, work: Work) -> Work:
+        """Where a first wait for bursts is set: what comes meanwhile is merged like what waited already."""
+        seconds = self._house.rules.burst_seconds
+        plain = work.unfinished is None and work.waiting and work.waiting[0].kind == "message"
+        if not seconds or not plain:
+            return work
+        await asyncio.sleep(seconds)
+        return await self._look_again(work) or work
+
+    async def _look_again(self, work: Work) -> Work | None:
+        """What waits now; None where nothing does, and then the lease has been given back."""
+        return await self._house.journal.write(Writing(lease=work.lease, closing=Closing(turn_id=None)))
 
     async def _carry(self, turn: Turn) -> Work | None:
         """From here on nothing is caught: once composed, what is owed is owed, by us or the next holder."""

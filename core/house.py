@@ -23,6 +23,7 @@ class Rules:
     turn_seconds: float = 120.0
     attempts: int = 3
     merge_max: int = 20
+    burst_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
