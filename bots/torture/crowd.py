@@ -1,0 +1,110 @@
+"""The people and the model of a trial: who speaks, and what the answers name.
+
+Every message carries a number of its own, and the model's answer names the numbers of all messages that it
+answers, at its beginning and at its end: an answer that is whole, half, doubled or in the wrong place
+can be told by its text alone.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from bots.simulators.model import ModelSimulator
+from bots.simulators.model.answers import text_of
+from bots.simulators.telegram import TelegramSimulator
+from bots.torture.plan import Plan, Speech
+
+NUMBER = re.compile(r"\bm(\d+)\b")
+WHOLE = re.compile(r"Answer to (m\d+(?:, m\d+)*)\. .* End of \1\.", re.DOTALL)
+BEGINNING = "Answer"
+LONGEST_LATENCY = 0.6
+TOKENS_PER_SECOND = 60.0
+FILLER = (5, 30)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A message that somebody did say, in the platform's ids."""
+
+    number: int
+    user: str
+    chat: str
+    thread: str
+    message_id: str
+
+
+class Crowd:
+    """Says the speeches of a plan. `said` grows as they are spoken."""
+
+    def __init__(self, plan: Plan, telegram: TelegramSimulator, mention: str) -> None:
+        self.said: list[Said] = []
+        self._plan = plan
+        self._telegram = telegram
+        self._mention = mention
+
+    async def speak(self) -> None:
+        """Everything, each at its moment."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for speech in self._plan.speeches():
+            if (wait := start + speech.at - loop.time()) > 0:
+                await asyncio.sleep(wait)
+            self._say(speech)
+
+    def _say(self, speech: Speech) -> None:
+        text = f"m{speech.number} is what I ask"
+        spoken = text if speech.direct else f"@{self._mention} {text}"
+        message = self._telegram.say(speech.chat, speech.user, spoken, thread=speech.thread)
+        seen = self._telegram.seen(speech.chat)[-1]
+        self.said.append(
+            Said(
+                number=speech.number,
+                user=str(seen.extra["author_id"]),
+                chat=str(seen.extra["chat_id"]),
+                thread=str(seen.extra["thread"] or ""),
+                message_id=str(message),
+            )
+        )
+
+
+class Answerer:
+    """What the model says. `prompts` keeps which numbers each prompt showed it, old and new."""
+
+    def __init__(self, model: ModelSimulator, seed: int) -> None:
+        self.prompts: list[frozenset[int]] = []
+        self._model = model
+        self._seed = seed
+        model.tokens_per_second = TOKENS_PER_SECOND
+
+    def __call__(self, messages: Sequence[dict[str, Any]]) -> str:
+        """Name the questions, and think as long over them as the seed wants."""
+        numbers = asked(messages)
+        users = [text_of(message) for message in messages if message.get("role") == "user"]
+        self.prompts.append(frozenset(int(number) for text in users for number in NUMBER.findall(text)))
+        random = Random(f"{self._seed} {numbers}")
+        self._model.latency = random.uniform(0, LONGEST_LATENCY)  # it is read after its answer is made
+        return answer(numbers, random.randint(*FILLER))
+
+
+def asked(messages: Sequence[dict[str, Any]]) -> list[int]:
+    """The numbers of what the user said last: several messages, where several were merged into a turn."""
+    last: list[str] = []
+    for message in reversed(messages):
+        if message.get("role") != "user":
+            break
+        last.insert(0, text_of(message))
+    return [int(number) for text in last for number in NUMBER.findall(text)]
+
+
+def answer(numbers: Sequence[int], words: int) -> str:
+    named = ", ".join(f"m{number}" for number in numbers)
+    return f"Answer to {named}. {' '.join(['word'] * words)}. End of {named}."
+
+
+def numbers_of(text: str) -> tuple[int, ...] | None:
+    """The questions that a whole answer answers; None for any other text."""
+    whole = WHOLE.fullmatch(text.strip())
+    return tuple(int(number) for number in NUMBER.findall(whole[1])) if whole else None

@@ -1,0 +1,168 @@
+"""What a trial left behind: what people saw, what the vendor charged, and the rows of the database.
+
+Gathered once it is quiet and every instance has stopped; judging it is the checker's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bots.simulators.ledger import Seen
+from bots.simulators.model.bill import ModelCall
+from bots.torture.crowd import Said
+
+INBOX = """
+    SELECT i.payload->>'text' AS text, u.channel_user_id AS user, c.chat, c.thread, i.seq, i.state, i.outcome,
+           i.turn_id::text AS turn
+      FROM inbox i JOIN users u ON u.id = i.user_id JOIN conversations c ON c.id = i.conversation_id
+     ORDER BY i.conversation_id, i.seq"""
+TURNS = "SELECT id::text, state, outcome FROM turns ORDER BY started_at"
+PARTS = """
+    SELECT o.turn_id::text AS turn, c.chat, o.op, o.state, o.receipt
+      FROM outbox o JOIN conversations c ON c.id = o.conversation_id ORDER BY o.created_at"""
+CALLS = """
+    SELECT state, request_id AS request, prompt_tokens AS prompt, completion_tokens AS completion, estimated
+      FROM model_calls ORDER BY started_at"""
+HELD = """
+    SELECT 'conversation ' || id || ' is held by ' || coalesce(lease_owner, 'nobody, but waits')
+      FROM conversations WHERE lease_owner IS NOT NULL OR wake_at IS NOT NULL
+    UNION ALL
+    SELECT 'account ' || id || ' is received by ' || receiver FROM accounts WHERE receiver IS NOT NULL"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """A message of the bot as it stands at the end."""
+
+    chat: str
+    thread: str
+    id: str
+    text: str
+    reply_to: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InboxRow:
+    text: str
+    user: str
+    chat: str
+    thread: str
+    seq: int
+    state: str = "done"
+    outcome: str | None = "answered"
+    turn: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TurnState:
+    id: str
+    state: str = "closed"
+    outcome: str | None = "answered"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRow:
+    turn: str
+    chat: str
+    op: str
+    state: str = "sent"
+    receipt: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerRow:
+    state: str = "settled"
+    request: str
+    prompt: int
+    completion: int
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """A call as the vendor bills it; `done` when its whole answer went out."""
+
+    id: str
+    prompt: int
+    completion: int
+    done: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """`shown` in the order it appeared, `prompts` the message numbers each prompt showed the model, `held`
+    one line for each lease that nobody gave back, `exits` the codes of those that were asked to stop."""
+
+    said: Sequence[Said]
+    shown: Sequence[Shown]
+    prompts: Sequence[frozenset[int]]
+    bill: Sequence[Charge]
+    inbox: Sequence[InboxRow]
+    turns: Sequence[TurnState]
+    parts: Sequence[PartRow]
+    ledger: Sequence[LedgerRow]
+    held: Sequence[str] = ()
+    kills: int = 0
+    exits: Sequence[int] = ()
+
+
+Row = TypeVar("Row", InboxRow, TurnState, PartRow, LedgerRow)
+
+
+async def gather(
+    engine: AsyncEngine,
+    said: Sequence[Said],
+    seen: Sequence[Seen],
+    prompts: Sequence[frozenset[int]],
+    calls: Sequence[ModelCall],
+    *,
+    kills: int,
+    exits: Sequence[int],
+) -> Evidence:
+    """Read the database and put what the simulators saw beside it."""
+    return Evidence(
+        said=said,
+        shown=[_shown(message) for message in seen if message.by_bot],
+        prompts=prompts,
+        bill=[_charge(call) for call in calls],
+        inbox=await _rows(engine, INBOX, InboxRow),
+        turns=await _rows(engine, TURNS, TurnState),
+        parts=await _rows(engine, PARTS, PartRow),
+        ledger=await _rows(engine, CALLS, LedgerRow),
+        held=await _held(engine),
+        kills=kills,
+        exits=exits,
+    )
+
+
+def _shown(message: Seen) -> Shown:
+    extra: dict[str, Any] = message.extra
+    return Shown(
+        chat=str(extra["chat_id"]),
+        thread=str(extra["thread"] or ""),
+        id=str(message.id),
+        text=message.text,
+        reply_to=str(extra["reply_to"]) if extra["reply_to"] else None,
+    )
+
+
+def _charge(call: ModelCall) -> Charge:
+    return Charge(
+        id=call.id,
+        prompt=call.prompt_tokens,
+        completion=call.completion_tokens,
+        done=call.outcome == "done",
+    )
+
+
+async def _rows(engine: AsyncEngine, statement: str, kind: type[Row]) -> list[Row]:
+    async with engine.connect() as connection:
+        return [kind(**row) for row in (await connection.execute(text(statement))).mappings()]
+
+
+async def _held(engine: AsyncEngine) -> list[str]:
+    async with engine.connect() as connection:
+        return list((await connection.scalars(text(HELD))).all())

@@ -1,0 +1,162 @@
+"""Gateway processes: started as an operator would, killed without a warning, stopped with SIGTERM.
+
+A process dies with this one, however this one ends. Each has a folder of its own, an empty configuration
+beside it, and its log in the file `log`.
+"""
+
+import asyncio
+import contextlib
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+READY = ("channel up", "channel standby")
+START_SECONDS = 60.0
+STOP_SECONDS = 25.0
+_PR_SET_PDEATHSIG = 1
+
+
+class NotStarted(Exception):
+    """An instance ended, or said nothing, before it was ready; the text has its last words."""
+
+
+class Instance:
+    """One gateway process after another, under one name."""
+
+    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self._folder = folder
+        self._environment = {**environment, "PARLEY_HOME": str(folder)}
+        self._process: asyncio.subprocess.Process | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the process that runs now."""
+        running = self._process is not None and self._process.returncode is None
+        return self._process.pid if running and self._process else None
+
+    @property
+    def ready(self) -> bool:
+        return self.pid is not None and self._ready.is_set()
+
+    async def start(self) -> None:
+        """Start; `until_ready` waits for it."""
+        await asyncio.to_thread(self._prepare)
+        self._ready.clear()
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "bots", "run"),
+            cwd=self._folder,
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            # A terminal's Ctrl-C is for us; we end them in our own order.
+            start_new_session=True,
+            preexec_fn=_dying_with_parent(),
+        )
+        self._reading = asyncio.create_task(self._read(self._process), name="log")
+
+    async def until_ready(self) -> None:
+        """Return when it receives or stands by. Raises `NotStarted`."""
+        assert self._reading is not None
+        waiting = asyncio.create_task(self._ready.wait())
+        try:
+            await asyncio.wait(
+                {waiting, self._reading}, timeout=START_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            waiting.cancel()
+        if not self._ready.is_set():
+            raise NotStarted(f"an instance did not start: {await asyncio.to_thread(self._last_words)}")
+
+    async def kill(self) -> None:
+        """End it as `kill -9` does; returns when it is gone."""
+        await self._end(signal.SIGKILL)
+
+    async def stop(self) -> int:
+        """Ask it to end; its exit code, or that of the kill when it takes longer than it may."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_SECONDS):
+                return await self._end(signal.SIGTERM)
+        return await self._end(signal.SIGKILL)
+
+    async def _end(self, how: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(how)
+        code = await self._process.wait()
+        if self._reading is not None:
+            await self._reading
+        self._process = None
+        return code
+
+    def _prepare(self) -> None:
+        """Empty configuration files stand before those of the checkout, which may hold real tokens."""
+        (self._folder / "config").mkdir(parents=True, exist_ok=True)
+        (self._folder / ".env").touch()
+        (self._folder / "config" / "local.toml").touch()
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        assert process.stderr is not None
+        with (self._folder / "log").open("ab") as file:
+            while line := await process.stderr.readline():
+                file.write(line)
+                if not self._ready.is_set() and _event(line) in READY:
+                    self._ready.set()
+
+    def _last_words(self) -> str:
+        lines = (self._folder / "log").read_text(errors="replace").splitlines()
+        return lines[-1] if lines else "it said nothing"
+
+
+def _event(line: bytes) -> str:
+    with contextlib.suppress(ValueError, AttributeError):
+        return str(json.loads(line).get("event", ""))
+    return ""
+
+
+def gateway_environment(
+    *, telegram: str, token: str, model: str, database: str, redis: str, lease: float
+) -> dict[str, str]:
+    """What an operator would set; of this process's own environment only what Python needs."""
+    kept = {
+        name: os.environ[name] for name in ("PATH", "LANG", "HOME", "LD_LIBRARY_PATH") if name in os.environ
+    }
+    return {
+        **kept,
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+        "DATABASE_URL": database,
+        "REDIS_URL": redis,
+        "TELEGRAM_API_URL": telegram,
+        "TELEGRAM_TOKEN": token,
+        "OPENAI_BASE_URL": f"{model}/v1",
+        "PARLEY_MODEL": "simulated",
+        "PARLEY_ACCESS": "open",
+        "PARLEY_WEB__PORT": "0",
+        "PARLEY_LOG__FORMAT": "json",
+        "PARLEY_TURNS__LEASE_SECONDS": f"{lease:g}",
+        "PARLEY_TELEGRAM__POLL_SECONDS": "5",
+        "PARLEY_TELEGRAM__EDIT_PRIVATE_SECONDS": "0.2",
+        "PARLEY_TELEGRAM__EDIT_GROUP_SECONDS": "0.2",
+    }
+
+
+def _dying_with_parent() -> Callable[[], None] | None:
+    """What a child runs between fork and exec (prctl(2), PR_SET_PDEATHSIG); elsewhere than on Linux only
+    our own end ends it."""
+    if sys.platform != "linux":
+        return None
+    libc, parent = ctypes.CDLL(None), os.getpid()
+
+    def bind() -> None:
+        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return bind

@@ -1,0 +1,93 @@
+"""What came of a trial, as a table for people and as JSON for programs."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from bots.torture.checker import Verdict
+from bots.torture.plan import Plan
+
+RECOVERY_GRACE = 3.0
+"""Seconds beyond the lease within which the conversations of a dead instance must have moved on."""
+LINES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The verdict with the times: `recovery` one for each conversation that a dead instance held."""
+
+    plan: Plan
+    verdict: Verdict
+    recovery: tuple[float, ...]
+    seconds: float
+
+    @property
+    def held(self) -> bool:
+        """Did the promise hold, the time to recover included?"""
+        return not self.verdict.findings and not self.slow
+
+    @property
+    def slow(self) -> bool:
+        p99 = percentile(self.recovery, 99)
+        return p99 is not None and p99 > self.plan.lease + RECOVERY_GRACE
+
+    def as_json(self) -> dict[str, Any]:
+        ends, verdict = self.verdict.ends, self.verdict
+        return {
+            "seed": self.plan.seed,
+            "faults": self.plan.kills,
+            "accepted": verdict.accepted,
+            "answered": ends["answered"],
+            "apologised": ends["apologised"],
+            "refused": ends["refused"],
+            "uncertain": ends["uncertain"],
+            "lost": verdict.count("lost"),
+            "duplicates": verdict.count("duplicate"),
+            "swaps": verdict.count("swap"),
+            "strays": verdict.strays,
+            "kills": self.plan.kills,
+            "recovered": len(self.recovery),
+            "recovery_ms": {"p50": _ms(self.recovery, 50), "p99": _ms(self.recovery, 99)},
+            "seconds": round(self.seconds, 1),
+            "findings": [{"kind": finding.kind, "line": finding.line} for finding in verdict.findings],
+            "held": self.held,
+        }
+
+    def as_table(self) -> str:
+        """One line a figure, then what was found, then the sentence that counts."""
+        figures = {name: value for name, value in self.as_json().items() if name not in ("findings", "held")}
+        recovery = figures.pop("recovery_ms")
+        del figures["faults"]
+        figures |= {"recovery p50 ms": recovery["p50"], "recovery p99 ms": recovery["p99"]}
+        width = max(map(len, figures))
+        lines = [f"{name:<{width}}  {'-' if value is None else value}" for name, value in figures.items()]
+        return "\n".join([*lines, "", *self._found(), self._sentence()])
+
+    def _found(self) -> list[str]:
+        findings = self.verdict.findings
+        lines = [f"{finding.kind}: {finding.line}" for finding in findings[:LINES]]
+        if len(findings) > LINES:
+            more = Counter(finding.kind for finding in findings[LINES:])
+            lines.append("and more: " + ", ".join(f"{count} {kind}" for kind, count in more.items()))
+        return lines
+
+    def _sentence(self) -> str:
+        if self.verdict.findings:
+            return "The promise did not hold."
+        if self.slow:
+            limit = self.plan.lease + RECOVERY_GRACE
+            return f"Nothing was lost or doubled, but recovery took longer than {limit:g} s."
+        return "The promise held."
+
+
+def percentile(values: tuple[float, ...], percent: int) -> float | None:
+    """The smallest value that so many percent do not exceed; None of nothing."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[max(0, -(-len(ordered) * percent // 100) - 1)]
+
+
+def _ms(values: tuple[float, ...], percent: int) -> int | None:
+    value = percentile(values, percent)
+    return None if value is None else round(value * 1000)
