@@ -1,0 +1,46 @@
+"""The table, the JSON, and whether the promise held."""
+
+from collections import Counter
+
+from bots.torture.checker import Finding, Verdict
+from bots.torture.plan import Plan
+from bots.torture.report import Report, percentile
+
+
+def report(*findings: Finding, recovery: tuple[float, ...] = ()) -> Report:
+    verdict = Verdict(accepted=4, ends=Counter(answered=3, refused=1), strays=0, findings=findings)
+    return Report(plan=Plan(messages=4, kills=1, seed=9), verdict=verdict, recovery=recovery, seconds=1.25)
+
+
+def test_the_json_names_every_figure() -> None:
+    assert report(recovery=(0.5, 0.1)).as_json() == {
+        **{"seed": 9, "faults": 1, "accepted": 4, "answered": 3, "apologised": 0, "refused": 1},
+        **{"uncertain": 0, "lost": 0, "duplicates": 0, "swaps": 0, "strays": 0, "kills": 1, "recovered": 2},
+        **{"recovery_ms": {"p50": 100, "p99": 500}, "seconds": 1.2, "findings": [], "held": True},
+    }
+
+
+def test_one_finding_breaks_the_promise() -> None:
+    broken = report(Finding(kind="lost", line="m1 was accepted 0 times"))
+    assert not broken.held
+    assert broken.as_json()["lost"] == 1
+    assert broken.as_table().splitlines()[-2:] == [
+        "lost: m1 was accepted 0 times",
+        "The promise did not hold.",
+    ]
+
+
+def test_a_slow_recovery_breaks_it_too() -> None:
+    assert report(recovery=(4.9,)).held
+    assert not report(recovery=(0.1, 5.1)).held
+
+
+def test_many_findings_are_counted_and_not_all_told() -> None:
+    many = report(*(Finding(kind="swap", line=str(number)) for number in range(25)))
+    assert "and more: 5 swap" in many.as_table()
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    assert percentile((), 50) is None
+    assert percentile((3.0, 1.0, 2.0), 50) == 2.0
+    assert percentile(tuple(map(float, range(1, 201))), 99) == 198.0
