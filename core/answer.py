@@ -6,7 +6,7 @@ again. Text that came before a break is kept for the case that nothing better fo
 """
 
 import asyncio
-import contextlib
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -28,8 +28,11 @@ Reserve = Callable[[str, int, Settlement | None], Awaitable[CallRow]]
 
 Show = Callable[[str], None]
 ATTEMPTS = 3
+"""Calls in a turn at most, or one for each model where the chain is longer."""
 PAUSE = 0.5
-LONGEST_WAIT = 5.0
+"""Seconds before a model that failed is asked again, where its vendor names none."""
+LONGEST_WAIT = 20.0
+"""A vendor that asks us to stay away for longer (seconds) is not asked again in this turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,31 @@ class _Heard:
     first_at: datetime | None = None
     finish: Finish | None = None
     error: ModelError | None = None
+
+
+class _Chain:
+    """The models in the order in which they are asked next. One that failed goes to the end and rests;
+    one that refused, or wants to rest for too long, is not asked again."""
+
+    def __init__(self, models: Sequence[str]) -> None:
+        self._line = deque(models)
+        self._rested = dict.fromkeys(models, 0.0)
+        self._left = max(ATTEMPTS, len(models))
+
+    @property
+    def name(self) -> str:
+        return self._line[0]
+
+    def after(self, error: ModelError, now: float) -> float | None:
+        """The first one failed so: seconds until the next may be asked, None when nobody is left."""
+        self._left -= 1
+        name, rest = self._line.popleft(), PAUSE if error.retry_after is None else error.retry_after
+        if not isinstance(error, ModelRefused) and rest <= LONGEST_WAIT:
+            self._line.append(name)
+            self._rested[name] = now + rest
+        if not self._line or not self._left:
+            return None
+        return max(0.0, self._rested[self.name] - now)
 
 
 class Answering:
@@ -82,28 +110,28 @@ class Answering:
     ) -> Answer:
         """`seconds` are for all attempts together. `owed` is the settlement of an earlier holder's call."""
         deadline = self._clock.monotonic() + seconds
-        best, refused = "", set[str]()
-        for number in range(ATTEMPTS):
-            able = [name for name in models if name not in refused]
-            name = able[number % len(able)]
+        chain, best, number = _Chain(models), "", 0
+        while True:
+            name = chain.name
             call = await reserve(name, number, owed)
             request = ModelRequest(
                 model=name, messages=prompt.messages, max_tokens=answer_tokens, stream=stream
             )
             heard = await self._listen(request, deadline, show, stopped)
             answer = self._settle(call, heard, prompt, stopped=stopped.is_set())
-            if answer.error is None or answer.stopped:
+            if answer.error is None and not answer.stopped:
                 return answer
-            log.warning("model failed", model=name, error=str(answer.error), attempt=number + 1)
-            best = max(best, answer.text, key=len)
-            if isinstance(answer.error, ModelRefused):
-                refused.add(name)
-            wait = min(answer.error.retry_after or PAUSE, LONGEST_WAIT)
-            if refused.issuperset(models) or self._clock.monotonic() + wait >= deadline:
-                break
-            owed = answer.settlement
+            best, number = max(best, answer.text, key=len), number + 1
+            if answer.stopped or answer.error is None:
+                return replace(answer, text=best)
+            log.warning("model failed", model=name, error=str(answer.error), attempt=number)
+            wait = chain.after(answer.error, self._clock.monotonic())
+            if wait is None or self._clock.monotonic() + wait >= deadline:
+                return replace(answer, text=best)
             await _either(asyncio.sleep(wait), stopped)
-        return replace(answer, text=best)
+            if stopped.is_set():
+                return replace(answer, text=best, stopped=True)
+            owed = answer.settlement
 
     async def _listen(
         self, request: ModelRequest, deadline: float, show: Show, stopped: asyncio.Event
@@ -118,6 +146,9 @@ class Answering:
             heard.error = ModelUnavailable("the time for this turn was up", code="deadline")
         except ModelError as error:
             heard.error = error
+        except Exception as error:  # a provider that breaks its promise is one that is away
+            log.exception("model provider broke", model=request.model)
+            heard.error = ModelUnavailable(f"{type(error).__name__}: {error}", code="broken")
         return heard
 
     async def _read(self, pieces: AsyncIterator[Delta | Finish], heard: _Heard, show: Show) -> None:
@@ -140,6 +171,8 @@ class Answering:
             usage = Usage(prompt=prompt.tokens, completion=completion, estimated=True)
         else:
             usage = Usage(estimated=True)
+        if whole and not heard.text.strip():
+            error = _said_nothing(finish)
         first = heard.first_at
         settlement = self._ledger.settle(
             call,
@@ -174,6 +207,13 @@ class Answering:
             metrics.model_cost_micro.labels(model=model).inc(settlement.cost_micro)
 
 
+def _said_nothing(finish: Finish | None) -> ModelError:
+    """An empty answer is none. One that ended by itself may come out otherwise the next time."""
+    reason = finish.reason if finish else ""
+    words = f"the model's answer was empty (it ended by {reason!r})"
+    return (ModelUnavailable if reason == "stop" else ModelRefused)(words, code="empty")
+
+
 async def _either(work: Awaitable[None], stopped: asyncio.Event) -> None:
     """Wait for the work or for the stop, whichever is first; the work is ended with the wait."""
     working = asyncio.ensure_future(work)
@@ -183,7 +223,7 @@ async def _either(work: Awaitable[None], stopped: asyncio.Event) -> None:
         if working.done():
             working.result()
     finally:
-        for task in (working, stopping):
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, ModelError):
-                await task
+        working.cancel()
+        stopping.cancel()
+        # Unlike awaiting one after the other, this hears when we are cancelled ourselves meanwhile.
+        await asyncio.gather(working, stopping, return_exceptions=True)

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+import structlog
 from uuid_utils.compat import uuid7
 
 from core.errors import Ambiguous, ChannelError, NotSent, TargetGone, Unauthorized
@@ -20,6 +21,8 @@ from core.messages import OutboundMessage
 from core.observe import Metrics
 from core.ports import CanEdit, CanReadBack, ChannelAdapter, Clock
 from core.rows import End, Mark, Part, PartState
+
+log = structlog.get_logger(__name__)
 
 Write = Callable[[Sequence[Mark], Sequence[Part]], Awaitable[None]]
 """Commits marks and new parts of the turn, under its lease."""
@@ -142,7 +145,7 @@ class Delivery:
                 return _Outcome(state="sent")
             return _Outcome(state="sent", receipt=await self._adapter.send(self._message(part)))
         except TargetGone as error:
-            return _Outcome(state="sending", error=str(error))
+            return _Outcome(state="sending" if part.op == "edit" else "dead", error=str(error))
         except (NotSent, Unauthorized) as error:
             wait = error.retry_after or (60.0 if isinstance(error, Unauthorized) else 0.0)
             return _Outcome(state="pending", error=str(error), wait=wait)
@@ -150,6 +153,9 @@ class Delivery:
             return _Outcome(state="uncertain", error=str(error), wait=error.retry_after or 0.0)
         except ChannelError as error:
             return _Outcome(state="dead", error=str(error))
+        except Exception as error:  # a channel that breaks its promise leaves us unsure
+            log.exception("channel broke", op=part.op)
+            return _Outcome(state="uncertain", error=f"{type(error).__name__}: {error}")
 
     def _message(self, part: Part) -> OutboundMessage:
         key = f"{part.turn_id.hex}.{part.part}.{part.op}"

@@ -26,7 +26,7 @@ from uuid_utils.compat import uuid7
 from core.choose import Choice, choose
 from core.commands import Desk, Reply, Request, parse
 from core.delivery import Delivered, Delivery
-from core.errors import ChannelError, ParleyError, StoreError
+from core.errors import ChannelError, LeaseLost, ParleyError, StoreUnavailable
 from core.gate import Refusal
 from core.generation import Composition, Generation, Question
 from core.house import House
@@ -91,24 +91,27 @@ class Engine:
             if isinstance(glance, Refusal):
                 return await self._refusal(turn, glance)
             return await self._respond(turn, glance)
-        except StoreError:
+        except (LeaseLost, StoreUnavailable):
             raise
         except Exception as error:
             log.exception("turn failed")
             return self._apology(turn, error)
 
     def _hold(self, work: Work, stopped: asyncio.Event) -> Turn | None:
-        """An unfinished turn goes on; else what waits first begins one."""
-        stopped.clear()
+        """An unfinished turn goes on; else what waits first begins one. Of an unfinished answer nobody
+        heard a `/stop` that came meanwhile: it is heard now."""
         house, unfinished = self._house, work.unfinished
-        taken = unfinished.taken if unfinished else merge(work.waiting, house.rules.merge_max)
+        rules = house.rules
+        taken = unfinished.taken if unfinished else merge(work.waiting, rules.merge_max, rules.merge_chars)
         if not taken:
             return None
+        if unfinished and any(one.kind == "stop" for one in work.waiting):
+            stopped.set()
         return Turn(
             id=unfinished.id if unfinished else uuid7(),
             work=work,
             taken=taken,
-            attempts=1 + (unfinished.attempts if unfinished else max(one.attempts for one in taken)),
+            attempts=1 + max(unfinished.attempts if unfinished else 0, *(one.attempts for one in taken)),
             channel=house.channel(work.line.place.account_id),
             stopped=stopped,
             deadline_at=house.clock.now() + timedelta(seconds=house.rules.turn_seconds),
@@ -147,14 +150,14 @@ class Engine:
         return await self._refusal(turn, Refusal(reason="too_long", text=text))
 
     async def _question(self, turn: Turn, glance: Glance, reply: Reply | None) -> Question:
-        context, is_rebuilt = glance.context, glance.context is None
-        if context is None:
+        known, rebuilt = glance.context, None
+        if known is None:
             most = self._house.rules.context_messages
-            context = tuple(await self._house.records.context(turn.line.conversation_id, most))
-        if reply is not None and reply.again:
-            context, is_rebuilt = _before_last_question(context), False
+            known = rebuilt = tuple(await self._house.records.context(turn.line.conversation_id, most))
         return Question(
-            said=turn.said((reply.ask or "") if reply else ""), context=context, is_rebuilt=is_rebuilt
+            said=turn.said((reply.ask or "") if reply else ""),
+            context=_before_last_question(known) if reply is not None and reply.again else known,
+            rebuilt=rebuilt,
         )
 
     def _choose(self, turn: Turn) -> Choice:
@@ -254,8 +257,10 @@ class Engine:
 
 
 def _before_last_question(context: Sequence[Spoken]) -> tuple[Spoken, ...]:
-    """The context as it was before the question that is asked again."""
-    for index in range(len(context) - 1, -1, -1):
-        if context[index].role == "user":
-            return tuple(context[:index])
-    return tuple(context)
+    """The context as it was before the question that is asked again, which may be several messages."""
+    end = len(context)
+    while end and context[end - 1].role != "user":
+        end -= 1
+    while end and context[end - 1].role == "user":
+        end -= 1
+    return tuple(context[:end])

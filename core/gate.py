@@ -38,7 +38,7 @@ class Gate:
         if glance.over_limit is not None:
             text = f"That is too fast for me. Please wait {glance.over_limit} s and write again."
             return Refusal(reason="too_fast", text=text if glance.first_refusal else None)
-        length = sum(len(waiting.message.text) for waiting in taken)
+        length = max(len(waiting.message.text) for waiting in taken)
         if length > self.message_chars:
             text = (
                 f"That message is too long: {length:,} characters, and I take {self.message_chars:,} at most."

@@ -37,12 +37,12 @@ class Composition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked: the texts of the person, and the talk before them, oldest first. `is_rebuilt` says
-    that the talk came from Postgres and Redis should be told all of it."""
+    """What is asked: the texts of the person, and the talk before them, oldest first. `rebuilt` is the
+    whole talk where it had to come from Postgres, so that Redis is told all of it."""
 
     said: tuple[Spoken, ...]
     context: tuple[Spoken, ...]
-    is_rebuilt: bool
+    rebuilt: tuple[Spoken, ...] | None
 
 
 class Generation:
@@ -174,7 +174,7 @@ def _remembrance(turn: Turn, question: Question, reply: Spoken | None, model: st
         sender_id=turn.asked.message.sender.id,
         model=model,
         added=added,
-        context=(*question.context, *added) if question.is_rebuilt else None,
+        context=None if question.rebuilt is None else (*question.rebuilt, *added),
     )
 
 

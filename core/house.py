@@ -25,6 +25,11 @@ class Rules:
     merge_max: int = 20
     burst_seconds: float = 0.0
 
+    @property
+    def merge_chars(self) -> int:
+        """What is merged must fit a prompt as each message alone would; a character is a token at most."""
+        return self.context_tokens // 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:

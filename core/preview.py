@@ -10,11 +10,15 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
+import structlog
+
 from core.errors import Ambiguous, ChannelError, NotSent
 from core.messages import OutboundMessage, Place
 from core.observe import Metrics
 from core.ports import CanDraft, CanEdit, CanShowTyping, ChannelAdapter
 from core.rows import Part
+
+log = structlog.get_logger(__name__)
 
 CALM = 0.2
 """Least seconds between two drafts, which cost no call to a platform."""
@@ -69,8 +73,7 @@ class Preview:
             await self._grow()
         finally:
             typing.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await typing
+            await asyncio.gather(typing, return_exceptions=True)
 
     async def _place_holder(self) -> None:
         """A lost response means a second placeholder at most: it says nothing that could be doubled."""
@@ -82,8 +85,10 @@ class Preview:
             except Ambiguous:
                 continue
             except ChannelError:
-                self._metrics.previews_dropped.labels(channel=self._place.channel).inc()
-                return
+                return self._drop()
+            except Exception:
+                log.exception("channel broke", op="preview")
+                return self._drop()
             await self._record(self._part, receipt)
             self.receipt = receipt
             return
@@ -107,9 +112,15 @@ class Preview:
             elif isinstance(self._adapter, CanEdit) and self.receipt is not None:
                 await self._adapter.edit(self._place, self.receipt, self._adapter.split(text)[0])
         except ChannelError as error:
-            self._metrics.previews_dropped.labels(channel=self._place.channel).inc()
+            self._drop()
             return error.retry_after or (4 * self._pace() if isinstance(error, NotSent) else 0.0)
+        except Exception:  # no picture is worth an answer
+            log.exception("channel broke", op="preview")
+            self._drop()
         return 0.0
+
+    def _drop(self) -> None:
+        self._metrics.previews_dropped.labels(channel=self._place.channel).inc()
 
     def _pace(self) -> float:
         if isinstance(self._adapter, CanDraft):

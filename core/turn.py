@@ -20,7 +20,7 @@ Kind = Literal["answer", "command", "refusal", "apology"]
 class Turn:
     """What is known of a turn: whose work, which messages, and how it will end if its parts arrive.
 
-    `asking` are the texts put to a model, which a command may have changed from what was typed.
+    `end` and `kind` change as it goes: a refusal and an apology are ends too.
     """
 
     id: UUID
@@ -73,9 +73,9 @@ class Turn:
         return tuple(waiting.inbox_id for waiting in self.taken)
 
     def closing(self, end: End) -> Closing:
-        return Closing(
-            turn_id=self.id, end=end, successor_id=self.successor_id, covers_stops=self.covers_stops
-        )
+        """A command that was refused, or failed, began nothing anew."""
+        successor_id = self.successor_id if self.end == "answered" else None
+        return Closing(turn_id=self.id, end=end, successor_id=successor_id, covers_stops=self.covers_stops)
 
     def outbound(self) -> OutboundMessage:
         """What all sends of this turn share."""
@@ -150,15 +150,16 @@ class Turn:
         return tuple(rows)
 
 
-def merge(waiting: Sequence[Waiting], most: int) -> tuple[Waiting, ...]:
+def merge(waiting: Sequence[Waiting], most: int, chars: int) -> tuple[Waiting, ...]:
     """The messages of the next turn: the first that waits, with the plain ones of the same author that
-    follow it directly. Commands stand alone."""
-    taken: list[Waiting] = []
-    for one in waiting[:most]:
-        alike = not taken or (one.user_id == taken[0].user_id and one.kind == "message")
-        if not alike:
+    follow it directly, as long as they have `chars` characters together at most. Commands stand alone."""
+    taken = list(waiting[:1])
+    if not taken or taken[0].kind != "message":
+        return tuple(taken)
+    room = chars - len(taken[0].message.text)
+    for one in waiting[1:most]:
+        room -= len(one.message.text)
+        if one.kind != "message" or one.user_id != taken[0].user_id or room < 0:
             break
         taken.append(one)
-        if one.kind != "message":
-            break
     return tuple(taken)

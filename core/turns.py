@@ -12,12 +12,17 @@ from uuid import UUID
 
 import structlog
 
-from core.errors import LeaseLost, StoreError
+from core.errors import LeaseLost, StoreError, StoreUnavailable
 from core.observe import Metrics
 from core.ports import Journal, Leases, Records
 from core.rows import Closing, Lease, Work, Writing
 
 log = structlog.get_logger(__name__)
+
+STORE_PAUSE = 1.0
+"""Seconds before a turn that Postgres did not carry is taken up again."""
+FORMER_SECONDS = 1.0
+"""How long an earlier hold of a conversation may take to finish before it is cancelled."""
 
 Take = Callable[[Work, asyncio.Event], Awaitable[Work | None]]
 """Does one turn of the work and gives what comes next under the same lease; the event stops an answer."""
@@ -25,6 +30,8 @@ Take = Callable[[Work, asyncio.Event], Awaitable[Work | None]]
 
 @dataclass(slots=True, kw_only=True)
 class _Held:
+    """`stopped` is of the turn that runs now: each has its own, so that no stop can reach the next one."""
+
     lease: Lease
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -75,11 +82,12 @@ class Turns:
         known = self._held.get(conversation_id)
         if known is not None and known.lease == work.lease:
             return
-        if known is not None and known.task is not None:
-            known.task.cancel()
         held = _Held(lease=work.lease)
         self._held[conversation_id] = held
-        held.task = asyncio.create_task(self._hold(held, work), name=f"conversation {conversation_id}")
+        former = known.task if known else None
+        held.task = asyncio.create_task(
+            self._hold(held, work, former), name=f"conversation {conversation_id}"
+        )
         self._metrics.leases_held.set(len(self._held))
 
     async def run(self) -> None:
@@ -110,27 +118,31 @@ class Turns:
         await asyncio.gather(*(held.task for held in left if held.task), return_exceptions=True)
         await asyncio.gather(*(self._hand_back(held.lease) for held in left))
 
-    async def _hand_back(self, lease: Lease) -> None:
+    async def _hand_back(self, lease: Lease, wake_in: float | None = None) -> None:
         with contextlib.suppress(StoreError):
-            closing = Closing(turn_id=None, keep=False)
+            closing = Closing(turn_id=None, keep=False, wake_in=wake_in)
             await self._journal.write(Writing(lease=lease, closing=closing))
             log.info("conversation handed back", conversation=str(lease.conversation_id))
 
-    async def _hold(self, held: _Held, work: Work) -> None:
+    async def _hold(self, held: _Held, work: Work, former: asyncio.Task[None] | None) -> None:
         """Turn after turn, until nothing waits, the lease is gone, or we are to stop."""
         conversation_id = held.lease.conversation_id
         following: Work | None = work
         try:
-            while following is not None:
+            await _end(former)
+            while following is not None and not self._draining:
+                held.stopped = asyncio.Event()
                 following = await self._take(following, held.stopped)
-                if following is not None and self._draining:
-                    await self._hand_back(held.lease)
-                    following = None
+            if following is not None:
+                await self._hand_back(held.lease)
         except LeaseLost:
             self._metrics.leases_lost.inc()
             log.warning("lease lost", conversation=str(conversation_id))
-        except StoreError as error:
-            log.error("turn left to the sweep", conversation=str(conversation_id), error=str(error))
+        except StoreUnavailable as error:
+            log.error("turn put off", conversation=str(conversation_id), error=str(error))
+            await self._hand_back(held.lease, wake_in=STORE_PAUSE)
+        except Exception:
+            log.exception("turn left to the sweep", conversation=str(conversation_id))
         finally:
             self._let_go(held)
 
@@ -165,14 +177,15 @@ class Turns:
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
+            asked = list(self._held.values())
             try:
-                lost = await self._leases.renew(self._instance, [held.lease for held in self._held.values()])
+                lost = await self._leases.renew(self._instance, [held.lease for held in asked])
             except StoreError as error:
                 log.warning("heartbeat failed", error=str(error))
                 continue
-            for conversation_id in lost:
-                held = self._held.get(conversation_id)
-                if held is not None and held.task is not None:
+            # Those that were asked about: meanwhile a conversation may have been let go and taken anew.
+            for held in asked:
+                if held.lease.conversation_id in lost and held.task is not None:
                     held.task.cancel()
 
     async def _hear_stops(self) -> None:
@@ -182,6 +195,17 @@ class Turns:
             held = self._held.get(conversation_id)
             if held is None:
                 continue
+            stopped = held.stopped
             with contextlib.suppress(StoreError):
                 if await self._records.stop_waits(conversation_id):
-                    held.stopped.set()
+                    stopped.set()
+
+
+async def _end(former: asyncio.Task[None] | None) -> None:
+    """An earlier hold of the same conversation has closed its last turn or lost its lease: let it finish
+    its last lines, but never work beside it."""
+    if former is None:
+        return
+    await asyncio.wait({former}, timeout=FORMER_SECONDS)
+    former.cancel()
+    await asyncio.gather(former, return_exceptions=True)

@@ -39,27 +39,32 @@ class PostgresRecords:
         return [(row.timestamp, _spoken(row)) for row in reversed(rows)]
 
     async def last_answer(self, conversation_id: UUID) -> LastAnswer | None:
-        newest = (
+        """The question is the last one, also where only an apology came of it; the answer is the last one
+        there is."""
+        said = messages.c
+        here = said.conversation_id == conversation_id
+        newest = said.timestamp.desc(), said.id.desc()
+        asked = (
             select(turns.c.id, turns.c.outcome)
-            .where(turns.c.conversation_id == conversation_id, turns.c.kind == "answer")
-            .where(turns.c.state == "closed")
-            .order_by(turns.c.started_at.desc())
+            .join(messages, said.turn_id == turns.c.id)
+            .where(here, said.role == "user")
+            .order_by(*newest)
             .limit(1)
         )
+        answered = select(said.content).where(here, said.role == "assistant").order_by(*newest).limit(1)
         async with transaction(self._engine) as connection:
-            turn = (await connection.execute(newest)).one_or_none()
+            turn = (await connection.execute(asked)).one_or_none()
             if turn is None:
                 return None
-            said = await connection.execute(
-                select(messages.c.role, messages.c.content)
-                .where(messages.c.conversation_id == conversation_id, messages.c.turn_id == turn.id)
-                .order_by(messages.c.timestamp, messages.c.id)
+            answer = (await connection.execute(answered)).scalar_one_or_none()
+            texts = await connection.execute(
+                select(said.content)
+                .where(here, said.turn_id == turn.id, said.role == "user")
+                .order_by(said.timestamp, said.id)
             )
-            texts = {"user": "", "assistant": ""}
-            for role, content in said:
-                texts[role] = f"{texts.get(role, '')}\n{content}".strip()
+            question = "\n".join(texts.scalars())
         return LastAnswer(
-            turn_id=own(turn.id), question=texts["user"], answer=texts["assistant"], end=turn.outcome or ""
+            turn_id=own(turn.id), question=question, answer=answer or "", end=turn.outcome or ""
         )
 
     async def usage(self, user_id: UUID, since: datetime) -> CallUsage:
