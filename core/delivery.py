@@ -60,7 +60,14 @@ class Delivery:
     """Sends the parts of one turn."""
 
     def __init__(
-        self, adapter: ChannelAdapter, shape: OutboundMessage, write: Write, clock: Clock, metrics: Metrics
+        self,
+        adapter: ChannelAdapter,
+        shape: OutboundMessage,
+        write: Write,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        pauses: Sequence[float] = PAUSES,
     ) -> None:
         """`shape` is what all sends of the turn share: place and time; text, key and reply are a part's."""
         self._adapter = adapter
@@ -68,6 +75,7 @@ class Delivery:
         self._write = write
         self._clock = clock
         self._metrics = metrics
+        self._pauses = pauses
 
     async def deliver(self, parts: Sequence[Part], *, resumed: bool = False) -> Delivered:
         """Send what is not sent. Of a resumed turn, a part in `sending` may have gone out already; of a
@@ -102,7 +110,7 @@ class Delivery:
         """Try until something is known, or until waiting is no longer for us."""
         if doubtful and (known := await self._look_back(part)) is not None:
             return known
-        for pause in (*PAUSES, None):
+        for pause in (*self._pauses, None):
             outcome = await self._attempt(part)
             if outcome.state == "uncertain":
                 outcome = await self._look_back(part) or replace(outcome, state="pending")
