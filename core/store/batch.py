@@ -1,9 +1,9 @@
 """Group commit: what queued while the last commit was in flight becomes the next one.
 
 There is no timer, so an idle gateway commits at once and a busy one in large batches. The queue is
-bounded: when it is full, whoever submits waits. One bad row fails alone; a batch whose outcome is
-unknown is repeated as it is, which is safe because every id in it was made before. Whoever stops
-waiting for its result does not stop its rows.
+bounded: when it is full, whoever submits waits, first come, first served. One bad row fails alone; a
+batch whose outcome is unknown is repeated as it is, which is safe because every id in it was made
+before. Whoever stops waiting for its result does not stop its rows.
 
 The idea and its figures: group commit as in DeWitt et al., "Implementation Techniques for Main
 Memory Database Systems" (SIGMOD 1984).
@@ -13,7 +13,7 @@ import asyncio
 import contextlib
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from core.errors import RowRefused, StoreUnavailable
 
@@ -36,17 +36,21 @@ class GroupCommit(Generic[Row, Result]):
         repeats: int = 8,
         drain_seconds: float = 10.0,
         backoff: tuple[float, float] = (0.05, 1.0),
+        key: Callable[[Row], object] = lambda row: None,
         on_retry: Callable[[str], None] = lambda reason: None,
     ) -> None:
+        """Batches of at most `most` rows out of a queue of at most `room`. Rows with the same `key` never
+        meet in one batch, so that the later one finds what the former did; None is no key."""
         self._commit = commit
         self._most = most
-        self._room = room
+        self._room = asyncio.Semaphore(room)
+        self._key = key
         self._repeats = repeats
         self._drain_seconds = drain_seconds
         self._backoff = backoff
         self._on_retry = on_retry
         self._queue: deque[_Entry[Row, Result]] = deque()
-        self._changed = asyncio.Condition()
+        self._filled = asyncio.Event()
         self._closing = False
         self._writer: asyncio.Task[None] | None = None
 
@@ -55,16 +59,15 @@ class GroupCommit(Generic[Row, Result]):
         return self
 
     async def __aexit__(self, *exception: object) -> None:
-        async with self._changed:
-            self._closing = True
-            self._changed.notify_all()
+        self._closing = True
+        self._filled.set()
         assert self._writer is not None
         await asyncio.wait({self._writer}, timeout=self._drain_seconds)
         self._writer.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._writer
         while self._queue:
-            self._queue.popleft().fail(StoreUnavailable("the gateway stopped before this could be written"))
+            self._pop().fail(StoreUnavailable("the gateway stopped before this could be written"))
 
     @property
     def waiting(self) -> int:
@@ -74,29 +77,48 @@ class GroupCommit(Generic[Row, Result]):
     async def submit(self, row: Row) -> Result:
         """Queue a row and wait until it is durable. Raises `StoreUnavailable` when the queue is closed,
         and whatever refused this row."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: len(self._queue) < self._room or self._closing)
-            if self._closing:
-                raise StoreUnavailable("the gateway is stopping")
-            entry: _Entry[Row, Result] = _Entry(row)
-            self._queue.append(entry)
-            self._changed.notify_all()
+        await self._room.acquire()
+        if self._closing:
+            self._room.release()
+            raise StoreUnavailable("the gateway is stopping")
+        entry: _Entry[Row, Result] = _Entry(row)
+        self._queue.append(entry)
+        self._filled.set()
         return await asyncio.shield(entry.done)
 
     async def _write_all(self) -> None:
-        while True:
-            async with self._changed:
-                await self._changed.wait_for(lambda: bool(self._queue) or self._closing)
-                if not self._queue:
-                    return
-                batch = [self._queue.popleft() for _ in range(min(self._most, len(self._queue)))]
-                self._changed.notify_all()
+        while await self._has_some():
+            batch = self._next()
             try:
                 await self._write(batch)
+            except Exception as error:  # a fault of ours fails who met it, never the writer
+                _fail(batch, error)
             except BaseException:
-                for entry in batch:
-                    entry.fail(StoreUnavailable("the gateway stopped before this was known to be written"))
+                _fail(batch, StoreUnavailable("the gateway stopped before this was known to be written"))
                 raise
+
+    async def _has_some(self) -> bool:
+        """Wait for rows; False when there are none and none will come."""
+        while not self._queue and not self._closing:
+            self._filled.clear()
+            await self._filled.wait()
+        return bool(self._queue)
+
+    def _next(self) -> "list[_Entry[Row, Result]]":
+        batch: list[_Entry[Row, Result]] = []
+        keys: set[object] = set()
+        while self._queue and len(batch) < self._most:
+            key = self._key(self._queue[0].row)
+            if key in keys:
+                break
+            if key is not None:
+                keys.add(key)
+            batch.append(self._pop())
+        return batch
+
+    def _pop(self) -> "_Entry[Row, Result]":
+        self._room.release()
+        return self._queue.popleft()
 
     async def _write(self, batch: "list[_Entry[Row, Result]]") -> None:
         pause = self._backoff[0]
@@ -153,6 +175,11 @@ class _Entry(Generic[Row, Result]):
     def fail(self, error: BaseException) -> None:
         if not self.done.done():
             self.done.set_exception(error)
+
+
+def _fail(batch: "list[_Entry[Any, Any]]", error: BaseException) -> None:
+    for entry in batch:
+        entry.fail(error)
 
 
 def _look_at(done: "asyncio.Future[Result]") -> None:

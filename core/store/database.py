@@ -61,20 +61,23 @@ def own(found: UUID) -> UUID:
     return UUID(bytes=found.bytes)
 
 
+REFUSED = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.ProgramLimitExceededError,
+    asyncpg.CardinalityViolationError,
+)
+"""What a row is to blame for. A missing function or right is not: it waits for whoever mends it."""
+
+
 def translate(error: BaseException) -> StoreError:
     """What a failed statement means for whoever asked. Only data that can never fit is refused; all
     else, deadlock and lost connection included, may be tried again."""
     cause: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
     while cause is not None and not isinstance(cause, asyncpg.PostgresError):
         cause = cause.__cause__
-    refused = (
-        asyncpg.DataError,
-        asyncpg.IntegrityConstraintViolationError,
-        asyncpg.SyntaxOrAccessError,
-        asyncpg.ProgramLimitExceededError,
-    )
     reason = f"{type(cause or error).__name__}: {cause or error}".split("\n")[0]
-    return RowRefused(reason) if isinstance(cause, refused) else StoreUnavailable(reason)
+    return RowRefused(reason) if isinstance(cause, REFUSED) else StoreUnavailable(reason)
 
 
 FAILURES = (
@@ -104,14 +107,16 @@ class HotConnection:
         self._connection: AsyncConnection | None = None
 
     async def fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
-        """Run one statement in autocommit. After any failure the connection is thrown away, so that the
-        next call begins with a clean one."""
+        """Run one statement in autocommit. After a failure that no row is to blame for the connection is
+        thrown away, so that the next call begins with a clean one."""
         try:
             rows: Sequence[Any] = await (await self._driver()).fetch(statement, *arguments)
             return rows
         except FAILURES as error:
-            await self.close(broken=True)
-            raise translate(error) from error
+            meaning = translate(error)
+            if not isinstance(meaning, RowRefused):
+                await self.close(broken=True)
+            raise meaning from error
 
     async def _driver(self) -> Any:
         if self._connection is None:

@@ -5,7 +5,7 @@ refused before it meets its neighbours in a batch.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -34,21 +34,24 @@ SETTLEMENT = tuple(field.name for field in fields(Settlement))
 
 def encode(value: object, **more: Any) -> bytes:
     """A dataclass as a JSON object with `more` members, such that Postgres can hold it: NUL and lone
-    surrogates, which it cannot, become U+FFFD."""
+    surrogates, which it cannot, become U+FFFD. Raises `RowRefused` for what is no JSON at all."""
+    return orjson.dumps(more)[:-1] + b"," + _json(value)[1:]
+
+
+def _json(value: object) -> bytes:
     try:
         encoded = orjson.dumps(value)
-        if b"\\u0000" in encoded:
-            encoded = orjson.dumps(_mend(orjson.loads(encoded)))
-    except TypeError:
-        encoded = orjson.dumps(_mend(_plain(value)))
-    return orjson.dumps(more)[:-1] + b"," + encoded[1:]
-
-
-def _plain(value: object) -> Any:
-    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else value
+        return orjson.dumps(_mend(orjson.loads(encoded))) if b"\\u0000" in encoded else encoded
+    except TypeError:  # a lone surrogate, or a fault of ours
+        try:
+            return orjson.dumps(_mend(value))
+        except TypeError as error:
+            raise RowRefused(f"this cannot be written as JSON: {error}") from error
 
 
 def _mend(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _mend(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, str):
         return value.replace("\0", "�").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, Mapping):
@@ -106,7 +109,8 @@ def writing_rows(n: int, writing: Writing) -> Rows:
     if writing.call is not None:
         rows["calls"] = [encode(writing.call, n=n)]
     if writing.closing is not None:
-        rows["closings"] = [encode(writing.closing, n=n, conversation_id=lease.conversation_id)]
+        of_lease = {"conversation_id": lease.conversation_id, "token": lease.token}
+        rows["closings"] = [encode(writing.closing, n=n, **of_lease)]
     rows["messages"] = [encode(message, n=n) for message in writing.messages]
     rows["marks"] = [encode(mark, n=n) for mark in writing.marks]
     return {name: encoded for name, encoded in rows.items() if encoded}

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -29,6 +30,8 @@ Found = dict[str, Any]
 class _Write:
     n: int
     rows: encode.Rows
+    line: UUID | None = None
+    """The conversation whose lease it is under. Two writes under one lease are never one batch."""
 
 
 class PostgresJournal:
@@ -46,7 +49,8 @@ class PostgresJournal:
 
     async def write(self, writing: Writing) -> Work | None:
         n = next(self._numbers)
-        found = await self.queue.submit(_Write(n, encode.writing_rows(n, writing)))
+        write = _Write(n, encode.writing_rows(n, writing), writing.lease.conversation_id)
+        found = await self.queue.submit(write)
         if "lost" in found:
             raise LeaseLost(f"conversation {writing.lease.conversation_id} has another holder")
         return encode.work(found) if "line" in found else None
@@ -75,6 +79,7 @@ async def open_journal(
         most=most,
         room=room,
         drain_seconds=drain_seconds,
+        key=lambda write: write.line,
         on_retry=lambda reason: metrics.commit_retries.labels(reason=reason.partition(":")[0]).inc(),
     )
     journal.queue = queue

@@ -92,7 +92,6 @@ class Bell:
         while True:
             with suppress(*FAILURES):
                 await self._listen_once(engine)
-            self.woken.set()  # whatever was said while nobody listened
             await asyncio.sleep(retry_seconds)
 
     async def _listen_once(self, engine: AsyncEngine) -> None:
@@ -103,6 +102,7 @@ class Bell:
             driver.add_termination_listener(lambda _: lost.set())
             for channel in ("parley_wake", "parley_stop"):
                 await driver.add_listener(channel, lambda _, __, name, payload: self.ring(name, payload))
+            self.woken.set()  # for whatever was said while nobody listened
             try:
                 await lost.wait()
             finally:

@@ -11,7 +11,8 @@
 -- A function keeps its name and meaning for ever: a change is a new version beside it, so that two
 -- releases can work on one database.
 
-CREATE FUNCTION parley_births_v1(arrivals jsonb) RETURNS void LANGUAGE sql VOLATILE AS $$
+CREATE FUNCTION parley_births_v1(arrivals jsonb) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
   INSERT INTO users (id, tenant_id, account_id, channel_type, channel_user_id, username, language)
   SELECT DISTINCT ON (a.account_id, a.sender_id)
          a.user_id, a.tenant_id, a.account_id, a.channel, a.sender_id, a.sender_name, a.language
@@ -32,11 +33,12 @@ CREATE FUNCTION parley_births_v1(arrivals jsonb) RETURNS void LANGUAGE sql VOLAT
                         AND c.chat = a.chat AND c.thread = a.thread AND c.is_active)
    ORDER BY a.account_id, a.chat, a.thread, a.n
   ON CONFLICT (account_id, chat, thread) WHERE is_active DO NOTHING;
-$$;
+END $$;
 
 -- What a holder needs to know of a conversation, with the messages that wait (a /stop first).
-CREATE FUNCTION parley_work_v1(conversation uuid) RETURNS jsonb LANGUAGE sql STABLE AS $$
-  SELECT jsonb_build_object(
+CREATE FUNCTION parley_work_v1(conversation uuid) RETURNS jsonb LANGUAGE plpgsql STABLE AS $$
+BEGIN
+  RETURN (SELECT jsonb_build_object(
     'line', jsonb_build_object(
       'conversation_id', c.id, 'tenant_id', c.tenant_id, 'account_id', c.account_id, 'channel', c.channel_type,
       'chat', c.chat, 'thread', c.thread, 'direct', c.is_direct, 'model_override', c.model_override,
@@ -48,10 +50,13 @@ CREATE FUNCTION parley_work_v1(conversation uuid) RETURNS jsonb LANGUAGE sql STA
           FROM inbox i JOIN users u ON u.id = i.user_id
          WHERE i.conversation_id = c.id AND i.state = 'waiting'
          ORDER BY first DESC, i.seq LIMIT 50) w), '[]'::jsonb))
-    FROM conversations c WHERE c.id = conversation
-$$;
+    FROM conversations c WHERE c.id = conversation);
+END $$;
 
-CREATE FUNCTION parley_accept_v1(arrivals jsonb) RETURNS TABLE (n int, result jsonb)
+-- Only into conversations that this transaction has locked. An arrival gets no row, and is to be tried
+-- again, when its conversation ended or was born since the locks were taken, and when the same message
+-- is being accepted beside it: then the next try finds what became of it.
+CREATE FUNCTION parley_accept_v1(arrivals jsonb, locked uuid[]) RETURNS TABLE (n int, result jsonb)
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   RETURN QUERY
@@ -64,6 +69,7 @@ BEGIN
              sent_at timestamptz)
       JOIN users u ON u.account_id = a.account_id AND u.channel_type = a.channel AND u.channel_user_id = a.sender_id
       JOIN conversations c ON c.account_id = a.account_id AND c.chat = a.chat AND c.thread = a.thread AND c.is_active
+                          AND c.id = ANY (locked)
       LEFT JOIN inbox old ON old.account_id = a.account_id AND old.dedupe_key = a.dedupe_key
   ), fresh AS (
     SELECT f.*, row_number() OVER (PARTITION BY f.line_id ORDER BY f.n) AS place
@@ -76,7 +82,7 @@ BEGIN
            f.kind, f.payload, f.sent_at, clock_timestamp()
       FROM fresh f ORDER BY f.account_id, f.dedupe_key
     ON CONFLICT (account_id, dedupe_key) DO NOTHING
-    RETURNING id, conversation_id
+    RETURNING id
   ), touched AS (
     UPDATE conversations c
        SET next_seq = c.next_seq + g.many, last_activity = clock_timestamp(),
@@ -85,9 +91,9 @@ BEGIN
            lease_token = CASE WHEN g.takes THEN c.lease_token + 1 ELSE c.lease_token END,
            lease_until = CASE WHEN g.takes THEN clock_timestamp() + make_interval(secs => g.lease_seconds)
                               ELSE c.lease_until END
-      FROM (SELECT f.line_id, count(*) AS many, min(f.owner) AS owner, max(f.lease_seconds) AS lease_seconds,
+      FROM (SELECT f.line_id, max(f.place) AS many, min(f.owner) AS owner, max(f.lease_seconds) AS lease_seconds,
                    bool_and(f.idle) AND min(f.owner) IS NOT NULL AS takes
-              FROM fresh f GROUP BY f.line_id) g
+              FROM fresh f JOIN born b ON b.id = f.inbox_id GROUP BY f.line_id) g
      WHERE c.id = g.line_id
     RETURNING c.id, c.lease_owner
   )
@@ -99,7 +105,8 @@ BEGIN
            'stop', b.id IS NOT NULL AND a.kind = 'stop')
     FROM arrival a
     LEFT JOIN born b ON b.id = a.inbox_id
-    LEFT JOIN touched t ON t.id = a.line_id;
+    LEFT JOIN touched t ON t.id = a.line_id
+   WHERE b.id IS NOT NULL OR a.old_id IS NOT NULL;
 END $$;
 
 CREATE FUNCTION parley_close_v1(closings jsonb) RETURNS TABLE (n int, result jsonb)
@@ -112,8 +119,8 @@ BEGIN
    WHERE x."end" IS NOT NULL AND i.conversation_id = x.conversation_id AND i.state <> 'done'
      AND (i.turn_id = x.turn_id OR x.covers_stops AND i.kind = 'stop');
 
-  UPDATE turns t SET state = 'closed', outcome = x."end", ended_at = clock_timestamp()
-    FROM jsonb_to_recordset(closings) AS x(turn_id uuid, "end" text)
+  UPDATE turns t SET state = 'closed', outcome = x."end", ended_at = clock_timestamp(), lease_token = x.token
+    FROM jsonb_to_recordset(closings) AS x(turn_id uuid, token bigint, "end" text)
    WHERE t.id = x.turn_id AND x."end" IS NOT NULL AND t.state <> 'closed';
 
   IF jsonb_path_exists(closings, '$[*].successor_id ? (@ != null)') THEN
@@ -162,6 +169,7 @@ CREATE FUNCTION parley_commit_v1(batch jsonb) RETURNS TABLE (n int, result jsonb
 LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
+  locked uuid[];
   live int[];
   accepted jsonb;
 BEGIN
@@ -169,7 +177,8 @@ BEGIN
     PERFORM parley_births_v1(batch->'arrivals');
   END IF;
 
-  PERFORM 1
+  SELECT array_agg(held.id) INTO locked FROM (
+   SELECT c.id
      FROM conversations c
      JOIN (SELECT l.conversation_id AS id
              FROM jsonb_to_recordset(batch->'leases') AS l(conversation_id uuid)
@@ -178,13 +187,17 @@ BEGIN
              FROM jsonb_to_recordset(batch->'arrivals') AS a(account_id uuid, chat text, thread text)
              JOIN conversations k ON k.account_id = a.account_id AND k.chat = a.chat AND k.thread = a.thread
                                  AND k.is_active) w ON w.id = c.id
-    ORDER BY c.id FOR UPDATE OF c;
+    ORDER BY c.id FOR UPDATE OF c) held;
 
   SELECT coalesce(array_agg(l.n), '{}') INTO live
     FROM jsonb_to_recordset(batch->'leases') AS l(n int, conversation_id uuid, token bigint)
     JOIN conversations c ON c.id = l.conversation_id AND c.lease_token = l.token AND c.lease_owner IS NOT NULL;
+  -- A closing whose turn was closed under the very same token is one that is repeated: it is done.
   RETURN QUERY
-  SELECT l.n, '{"lost": true}'::jsonb
+  SELECT l.n, CASE WHEN EXISTS (
+           SELECT 1 FROM jsonb_to_recordset(batch->'closings') AS x(n int, turn_id uuid, token bigint)
+             JOIN turns t ON t.id = x.turn_id AND t.lease_token = x.token AND t.state = 'closed'
+            WHERE x.n = l.n) THEN '{}'::jsonb ELSE '{"lost": true}'::jsonb END
     FROM jsonb_to_recordset(batch->'leases') AS l(n int) WHERE l.n <> ALL (live);
 
   IF batch ? 'turns' THEN
@@ -288,7 +301,7 @@ BEGIN
   IF batch ? 'marks' THEN
     UPDATE outbox o
        SET state = x.state, receipt = coalesce(x.receipt, o.receipt), error = x.error, updated_at = clock_timestamp(),
-           attempts = o.attempts + CASE WHEN x.state = 'sending' THEN 1 ELSE 0 END,
+           attempts = o.attempts + CASE WHEN x.state = 'sending' AND o.state <> 'sending' THEN 1 ELSE 0 END,
            first_sent_at = CASE WHEN x.state = 'sending' THEN coalesce(o.first_sent_at, clock_timestamp())
                                 ELSE o.first_sent_at END
       FROM jsonb_to_recordset(batch->'marks') AS x(n int, part_id uuid, state text, receipt text, error text)
@@ -303,7 +316,7 @@ BEGIN
 
   -- Last, so that a message which comes as its conversation is released takes the lease again.
   IF batch ? 'arrivals' THEN
-    SELECT jsonb_agg(to_jsonb(a)) INTO accepted FROM parley_accept_v1(batch->'arrivals') a;
+    SELECT jsonb_agg(to_jsonb(a)) INTO accepted FROM parley_accept_v1(batch->'arrivals', locked) a;
     -- A later statement than the one that took the leases, so it sees them.
     RETURN QUERY
     SELECT a.n, a.result || CASE WHEN first.n = a.n THEN
@@ -329,12 +342,13 @@ CREATE FUNCTION parley_claim_v1(instance text, mine uuid[], most int, lease_seco
 RETURNS SETOF jsonb LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
+  moment timestamptz := clock_timestamp();
   claimed uuid[];
   orphaned uuid[];
 BEGIN
   WITH free AS (
     SELECT c.id, c.lease_owner IS NOT NULL AS orphan FROM conversations c
-     WHERE c.wake_at <= clock_timestamp() AND (c.lease_until IS NULL OR c.lease_until < clock_timestamp())
+     WHERE c.wake_at <= moment AND (c.lease_until IS NULL OR c.lease_until < moment)
        AND c.account_id = ANY (mine)
      ORDER BY c.wake_at LIMIT most FOR UPDATE SKIP LOCKED
   ), taken AS (

@@ -1,5 +1,6 @@
 -- Makes the partition of `messages` for the month of `day`, if it is not there. Rows that the default
--- partition has taken for that month meanwhile are moved into it.
+-- partition has taken for that month meanwhile are moved into it. Attaching locks `conversations` too
+-- (the new partition refers to it), so that lock comes first, as it does for whoever writes messages.
 
 CREATE FUNCTION parley_ensure_month_v1(day date) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
@@ -10,7 +11,11 @@ BEGIN
   IF to_regclass(name) IS NOT NULL THEN
     RETURN false;
   END IF;
+  LOCK TABLE conversations IN SHARE ROW EXCLUSIVE MODE;
   LOCK TABLE messages_default IN ACCESS EXCLUSIVE MODE;
+  IF to_regclass(name) IS NOT NULL THEN
+    RETURN false;  -- another instance made it while we waited
+  END IF;
   EXECUTE format('CREATE TABLE %I (LIKE messages INCLUDING DEFAULTS INCLUDING CONSTRAINTS)', name);
   EXECUTE format('WITH moved AS (DELETE FROM messages_default WHERE "timestamp" >= %L AND "timestamp" < %L RETURNING *) '
                  'INSERT INTO %I SELECT * FROM moved', first, past, name);

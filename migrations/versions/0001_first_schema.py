@@ -19,7 +19,7 @@ DEFAULT_TENANT = "00000000-0000-7000-8000-000000000001"
 COMMIT_V1 = (
     ("parley_births_v1", "jsonb"),
     ("parley_work_v1", "uuid"),
-    ("parley_accept_v1", "jsonb"),
+    ("parley_accept_v1", "jsonb, uuid[]"),
     ("parley_close_v1", "jsonb"),
     ("parley_commit_v1", "jsonb"),
     ("parley_claim_v1", "text, uuid[], integer, double precision"),
