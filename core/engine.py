@@ -117,6 +117,7 @@ class Engine:
             deadline_at=house.clock.now() + timedelta(seconds=house.rules.turn_seconds),
             end=(unfinished.end if unfinished else None) or "answered",
             parts=unfinished.parts if unfinished else (),
+            open_call=unfinished.open_call if unfinished else None,
             successor_id=uuid7() if self._starts_anew(taken[0].message.text, taken[0].kind) else None,
         )
 
@@ -194,6 +195,7 @@ class Engine:
                 takes=turn.takes(),
                 settlement=composition.settlement,
                 messages=composition.messages,
+                marks=turn.unseen(),
                 parts=parts,
             )
         )
@@ -249,7 +251,7 @@ class Engine:
 
     def _apology(self, turn: Turn, error: Exception) -> Composition:
         turn.kind, turn.end, turn.error = "apology", "apologised", f"{type(error).__name__}: {error}"
-        left = turn.work.unfinished.open_call if turn.work.unfinished else None
+        left = turn.open_call
         return Composition(
             text=error.public if isinstance(error, ParleyError) else ParleyError.public,
             settlement=self._house.ledger.abandon(left, self._house.clock.now()) if left else None,

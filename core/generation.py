@@ -4,6 +4,7 @@ The second commit of a turn is here. What comes out is a `Composition`, which th
 the third.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 
 from uuid_utils.compat import uuid7
@@ -15,7 +16,7 @@ from core.messages import OutboundMessage, Prompt, Spoken
 from core.ports import Remembrance
 from core.preview import Preview
 from core.prompt import TooLong, build
-from core.rows import CallRow, Mark, MessageRow, Part, Settlement, Writing
+from core.rows import CallRow, Mark, MessageRow, OpenCall, Part, Settlement, Writing
 from core.turn import Turn
 
 CUT = "\n\n*(cut off: the answer reached its longest length)*"
@@ -50,6 +51,7 @@ class Generation:
 
     def __init__(self, house: House) -> None:
         self._house = house
+        self._lane = asyncio.Lock()
 
     async def generate(self, turn: Turn, choice: Choice, question: Question) -> Composition | TooLong:
         """Raises `StoreError`; a model that fails is an apology, not an error."""
@@ -93,10 +95,11 @@ class Generation:
                     parts=(placeholder,) if placeholder and preview is None else (),
                 )
             )
+            turn.open_call = OpenCall(id=call.id, model=call.model, reserved_prompt=call.reserved_prompt)
             preview = preview or self._open_preview(turn)
             return call
 
-        left = unfinished.open_call if unfinished else None
+        left = turn.open_call
         answer: Answer | None = None
         try:
             answer = await house.answering.ask(
@@ -123,7 +126,9 @@ class Generation:
         message: OutboundMessage | None = None
         if part is not None:
             message = replace(shape, text=part.body, key=f"{turn.id.hex}.1.preview", reply_to=part.reply_to)
-        preview = Preview(turn.channel, turn.line.place, message, part, record, self._house.metrics)
+        preview = Preview(
+            turn.channel, turn.line.place, message, part, record, self._lane, self._house.metrics
+        )
         preview.open()
         return preview
 

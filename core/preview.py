@@ -3,7 +3,8 @@
 Where a channel edits, the first thing sent is a placeholder without answer text, and its receipt is
 committed before any edit puts text into it: a lost response can then repeat nothing but a placeholder.
 Where a channel has drafts, they leave nothing behind. Edits keep the channel's pace; one that fails is
-dropped, for the final text is owed by the outbox, not by a preview.
+dropped, for the final text is owed by the outbox, not by a preview. One placeholder of an instance is on
+its way at a time: whoever kills the instance leaves one at most that nobody knows of.
 """
 
 import asyncio
@@ -34,14 +35,18 @@ class Preview:
         placeholder: OutboundMessage | None,
         part: Part | None,
         record: Callable[[Part, str], Awaitable[None]],
+        lane: asyncio.Lock,
         metrics: Metrics,
     ) -> None:
+        """`lane` is held by the one placeholder of this instance that is on its way."""
         self._adapter = adapter
         self._place = place
         self._placeholder = placeholder
         self._part = part
         self._record = record
+        self._lane = lane
         self._metrics = metrics
+        self._on_its_way = False
         self.receipt = part.receipt if part else None
         self._text = ""
         self._changed = asyncio.Event()
@@ -76,22 +81,37 @@ class Preview:
             await asyncio.gather(typing, return_exceptions=True)
 
     async def _place_holder(self) -> None:
-        """A lost response means a second placeholder at most: it says nothing that could be doubled."""
+        """An answer that is ready does not wait in line: it is sent without a placeholder."""
         if self._placeholder is None or self._part is None or self.receipt is not None:
             return
-        for _ in range(2):
-            try:
-                receipt = await self._adapter.send(self._placeholder)
-            except Ambiguous:
-                continue
-            except ChannelError:
-                return self._drop()
-            except Exception:
-                log.exception("channel broke", op="preview")
-                return self._drop()
-            await self._record(self._part, receipt)
-            self.receipt = receipt
-            return
+        placing = asyncio.create_task(self._send(self._placeholder, self._part), name="placeholder")
+        closing = asyncio.create_task(self._closing.wait(), name="closing")
+        try:
+            await asyncio.wait({placing, closing}, return_when=asyncio.FIRST_COMPLETED)
+            if self._on_its_way:
+                await placing
+        finally:
+            placing.cancel()
+            closing.cancel()
+            await asyncio.gather(placing, closing, return_exceptions=True)
+
+    async def _send(self, placeholder: OutboundMessage, part: Part) -> None:
+        """A lost response means a second placeholder at most: it says nothing that could be doubled."""
+        async with self._lane:
+            self._on_its_way = True
+            for _ in range(2):
+                try:
+                    receipt = await self._adapter.send(placeholder)
+                except Ambiguous:
+                    continue
+                except ChannelError:
+                    return self._drop()
+                except Exception:
+                    log.exception("channel broke", op="preview")
+                    return self._drop()
+                await self._record(part, receipt)
+                self.receipt = receipt
+                return
 
     async def _grow(self) -> None:
         shown = ""

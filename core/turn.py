@@ -11,7 +11,7 @@ from uuid_utils.compat import uuid7
 
 from core.messages import OutboundMessage, Spoken
 from core.ports import CanEdit, ChannelAdapter
-from core.rows import Closing, End, Lease, Line, MessageRow, Part, TurnRow, Waiting, Work
+from core.rows import Closing, End, Lease, Line, Mark, MessageRow, OpenCall, Part, TurnRow, Waiting, Work
 
 Kind = Literal["answer", "command", "refusal", "apology"]
 
@@ -20,7 +20,8 @@ Kind = Literal["answer", "command", "refusal", "apology"]
 class Turn:
     """What is known of a turn: whose work, which messages, and how it will end if its parts arrive.
 
-    `end` and `kind` change as it goes: a refusal and an apology are ends too.
+    `end` and `kind` change as it goes: a refusal and an apology are ends too. `open_call` is reserved in the
+    ledger and not settled yet, by us or by an earlier holder.
     """
 
     id: UUID
@@ -36,6 +37,7 @@ class Turn:
     config_version: int = 0
     parts: tuple[Part, ...] = ()
     successor_id: UUID | None = None
+    open_call: OpenCall | None = None
     covers_stops: bool = False
 
     @property
@@ -90,6 +92,13 @@ class Turn:
         if traits.streaming != "edit" or not isinstance(self.channel, CanEdit) or self.placeholder:
             return None
         return self._part(1, "preview", traits.placeholder, state="sending")
+
+    def unseen(self) -> tuple[Mark, ...]:
+        """A placeholder without a receipt may stand there or not; nobody waits for it any more."""
+        part = self.placeholder
+        if part is None or part.receipt is not None:
+            return ()
+        return (Mark(part_id=part.id, state="uncertain", error="its receipt never came"),)
 
     def compose(self, text: str) -> tuple[Part, ...]:
         """The parts that are owed: the first takes the place of the placeholder, where there is one."""
