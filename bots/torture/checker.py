@@ -13,6 +13,7 @@ from typing import Literal
 
 from bots.torture.crowd import BEGINNING, NUMBER, Said, numbers_of
 from bots.torture.evidence import Evidence, InboxRow, Shown
+from core.delivery import UNSURE
 
 Kind = Literal["lost", "duplicate", "swap", "foreign", "half", "stray", "silence", "left", "ledger", "exit"]
 Place = tuple[str, str]
@@ -84,6 +85,7 @@ class _Checks:
             yield from self._covered(said)
         yield from self._in_order()
         yield from self._in_place()
+        yield from self._notices()
         yield from self._lines()
         yield from self._left_over()
         yield from self._billed()
@@ -105,12 +107,11 @@ class _Checks:
             yield Finding(kind="lost", line=f"{name} counts as answered, and nobody saw an answer")
         elif row.outcome in UNANSWERED and answers:
             yield Finding(kind="duplicate", line=f"{name} was {row.outcome} and answered too")
-        elif row.outcome not in ("answered", "undeliverable", "withdrawn", "stale"):
+        elif row.outcome in ("apologised", "refused"):
             yield from self._told(name, row)
 
     def _told(self, name: str, row: InboxRow) -> Iterator[Finding]:
-        """An apology and a notice must be seen once; a refusal may be covered by another one to the same
-        person."""
+        """An apology is seen once; a refusal may be covered by another one to the same person."""
         turns = {row.turn}
         if row.outcome == "refused":
             turns |= {
@@ -118,17 +119,33 @@ class _Checks:
                 for other in self._evidence.inbox
                 if other.outcome == "refused" and (other.user, other.chat) == (row.user, row.chat)
             }
-        ops = ("notice",) if row.outcome == "uncertain" else ("send", "edit")
         receipts = {
             part.receipt
             for part in self._evidence.parts
-            if part.turn in turns and part.op in ops and part.state == "sent"
+            if part.turn in turns and part.op in ("send", "edit") and part.state == "sent"
         }
         lines = [shown for shown in self._others if shown.chat == row.chat and shown.id in receipts]
         if not lines:
             yield Finding(kind="silence", line=f"{name} was {row.outcome}, and nobody was told")
-        elif len(lines) > 1 and row.outcome != "refused":
+        elif len(lines) > 1 and row.outcome == "apologised":
             yield Finding(kind="duplicate", line=f"of {name} people were told {len(lines)} times")
+
+    def _notices(self) -> Iterator[Finding]:
+        """One notice for each turn that nobody is sure of. Where the notice itself was cut short by a kill,
+        it may stand there or not."""
+        doubted = {
+            part.turn for part in self._evidence.parts if (part.op, part.state) == ("notice", "uncertain")
+        }
+        for place in {(row.chat, row.thread) for row in self._evidence.inbox}:
+            here = (row for row in self._evidence.inbox if (row.chat, row.thread) == place)
+            turns = {row.turn for row in here if row.outcome == "uncertain"}
+            seen = sum((shown.chat, shown.thread) == place for shown in self._others if shown.text == UNSURE)
+            if seen > len(turns):
+                line = f"{seen} notices in {place} for {len(turns)} uncertain turns"
+                yield Finding(kind="duplicate", line=line)
+            elif seen < len(turns - doubted):
+                line = f"{seen} notices in {place} for {len(turns)} uncertain turns"
+                yield Finding(kind="silence", line=line)
 
     def _in_order(self) -> Iterator[Finding]:
         """Accepted in the order said, answered in the order accepted, place by place."""
@@ -178,11 +195,13 @@ class _Checks:
     def _lines(self) -> Iterator[Finding]:
         """What is neither a whole answer nor a placeholder must be a line that the outbox knows."""
         recorded = {(part.chat, part.receipt) for part in self._evidence.parts if part.receipt}
-        uncertain = {row.chat for row in self._evidence.inbox if row.outcome == "uncertain"}
+        doubtful = {row.chat for row in self._evidence.inbox if row.outcome == "uncertain"}
         for shown in self._others:
             if shown.text.startswith(BEGINNING):
                 yield Finding(kind="half", line=f"half an answer was left: {shown.text[:60]!r}")
-            elif (shown.chat, shown.id) not in recorded and shown.chat not in uncertain:
+            elif (
+                (shown.chat, shown.id) not in recorded and shown.text != UNSURE and shown.chat not in doubtful
+            ):
                 yield Finding(kind="duplicate", line=f"nobody recorded this line: {shown.text[:60]!r}")
         if len(self.strays) > self._evidence.kills:
             line = f"{len(self.strays)} placeholders are left after {self._evidence.kills} kills"

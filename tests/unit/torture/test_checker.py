@@ -7,9 +7,9 @@ import pytest
 from bots.torture.checker import PLACEHOLDER, Kind, check
 from bots.torture.crowd import Said, answer
 from bots.torture.evidence import Charge, Evidence, InboxRow, LedgerRow, PartRow, Shown, TurnState
+from core.delivery import UNSURE
 
 ANN, BEN, GROUP = "7", "8", "-100"
-UNSURE = "My last reply may not have reached you. Send /again to get it."
 
 
 def said(number: int, user: str, chat: str, thread: str = "") -> Said:
@@ -191,8 +191,9 @@ def test_an_uncertain_answer_has_exactly_one_notice() -> None:
     assert kinds(once) == set()
     assert kinds(replace(once, shown=[*once.shown, shown("207", ANN, 2)])) == set()
     again = [*once.shown, Shown(chat=ANN, thread="", id="300", text=UNSURE)]
-    twice = replace(once, shown=again, parts=[*once.parts, part("t2", ANN, "300", "notice")])
-    assert kinds(twice) == {"duplicate"}
+    assert kinds(replace(once, shown=again)) == {"duplicate"}
+    cut_short = replace(part("t2", ANN, ""), op="notice", state="uncertain", receipt=None)
+    assert kinds(replace(uncertain, parts=[*uncertain.parts, cut_short])) == set()
 
 
 @pytest.mark.parametrize(
