@@ -1,0 +1,22 @@
+"""A gateway for a talk: `talk` with the usual settings, `begin` with others."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.integration.turn.talk import Talk, talking
+
+Begin = Callable[..., AbstractAsyncContextManager[Talk]]
+
+
+@pytest.fixture
+def begin(tmp_path: Path, database_url: str, redis_url: str) -> Begin:
+    return lambda **environment: talking(tmp_path, database_url, redis_url, environment)
+
+
+@pytest.fixture
+async def talk(begin: Begin) -> AsyncIterator[Talk]:
+    async with begin() as talk:
+        yield talk
