@@ -3,6 +3,7 @@ before a verb asks for it."""
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -21,7 +22,13 @@ app.add_typer(db.app, name="db", help="The database's schema.")
 simulators = typer.Typer(no_args_is_help=True, help="Run a stand-in for a platform or a model, alone.")
 app.add_typer(simulators, name="simulate")
 
+benches = typer.Typer(no_args_is_help=True, help="Measure what this gateway costs here.")
+app.add_typer(benches, name="bench")
+
 Port = Annotated[int, typer.Option(help="Port on the loopback address; 0 takes a free one.")]
+Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds; the median counts.")]
+Lanes = Annotated[int, typer.Option(min=1, max=64, help="Conversations at once.")]
+Seconds = Annotated[float, typer.Option(min=0.01, help="For one contender in one round.")]
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -75,6 +82,34 @@ def check() -> None:
     sys.exit(develop.check())
 
 
+@app.command()
+def torture(
+    messages: Annotated[int, typer.Option(min=1, help="How many messages are said.")] = 200,
+    users: Annotated[int, typer.Option(min=1, help="By how many users.")] = 50,
+    instances: Annotated[int, typer.Option(min=1, help="Gateway processes.")] = 2,
+    kills: Annotated[int, typer.Option(min=0, help="How often one of them is killed.")] = 0,
+    redeliver: Annotated[float, typer.Option(min=0, max=100, help="Percent of updates delivered twice.")] = 0,
+    seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = 1,
+    lease: Annotated[float, typer.Option(min=1, help="Seconds a silent instance keeps its work.")] = 2,
+    home: Annotated[Path | None, typer.Option(help="Keep logs and data in this folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs instead of people.")] = False,
+) -> None:
+    """Prove that nothing is lost or answered twice: load, kills, and a checker."""
+    from bots.cli.torture import torture as prove
+    from bots.torture.plan import Plan
+
+    plan = Plan(
+        messages=messages,
+        users=users,
+        instances=instances,
+        kills=kills,
+        redeliver=redeliver,
+        seed=seed,
+        lease=lease,
+    )
+    _run(prove(plan, as_json=as_json, home=home))
+
+
 @simulators.command("telegram")
 def simulate_telegram(port: Port = 8081) -> None:
     """Telegram's Bot API."""
@@ -83,12 +118,38 @@ def simulate_telegram(port: Port = 8081) -> None:
     _run(simulate(port))
 
 
+@simulators.command("slack")
+def simulate_slack(
+    port: Port = 8084,
+    request_url: Annotated[
+        str, typer.Option(help="Post events here, signed, instead of using Socket Mode.")
+    ] = "",
+) -> None:
+    """Slack's Web API, Socket Mode and HTTP events."""
+    from bots.cli.simulate import simulate_slack as simulate
+
+    _run(simulate(port, request_url))
+
+
 @simulators.command("model")
 def simulate_model(port: Port = 8082) -> None:
     """An OpenAI-compatible model."""
     from bots.cli.simulate import simulate_model as simulate
 
     _run(simulate(port))
+
+
+@benches.command("turn")
+def bench_turn(
+    rounds: Rounds = 5,
+    concurrency: Lanes = 32,
+    seconds: Seconds = 1.0,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs instead of people.")] = False,
+) -> None:
+    """A durable turn beside the usual way and the raw floor, on private servers of its own."""
+    from bots.cli.bench import turn
+
+    _run(turn(rounds=rounds, concurrency=concurrency, seconds=seconds, as_json=as_json))
 
 
 def _run(verb: Any) -> None:

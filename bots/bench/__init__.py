@@ -1,0 +1,1 @@
+"""`parley bench turn`: what a turn costs, beside the usual way and the raw floor."""
