@@ -3,8 +3,8 @@
 Where a channel edits, the first thing sent is a placeholder without answer text, and its receipt is
 committed before any edit puts text into it: a lost response can then repeat nothing but a placeholder.
 Where a channel has drafts, they leave nothing behind. Edits keep the channel's pace; one that fails is
-dropped, for the final text is owed by the outbox, not by a preview. One placeholder of an instance is on
-its way at a time: whoever kills the instance leaves one at most that nobody knows of.
+dropped, for the final text is owed by the outbox, not by a preview. Where a lost one cannot be found again,
+one placeholder of an instance is on its way at a time: a kill leaves one at most that nobody knows of.
 """
 
 import asyncio
@@ -23,6 +23,9 @@ log = structlog.get_logger(__name__)
 
 CALM = 0.2
 """Least seconds between two drafts, which cost no call to a platform."""
+
+IN_LINE = 2.0
+"""Seconds that a finished answer waits for its placeholder: an edit may be repeated later, a send not."""
 
 
 class Preview:
@@ -81,13 +84,14 @@ class Preview:
             await asyncio.gather(typing, return_exceptions=True)
 
     async def _place_holder(self) -> None:
-        """An answer that is ready does not wait in line: it is sent without a placeholder."""
+        """An answer that is ready waits in line a little, then it is sent without a placeholder."""
         if self._placeholder is None or self._part is None or self.receipt is not None:
             return
         placing = asyncio.create_task(self._send(self._placeholder, self._part), name="placeholder")
         closing = asyncio.create_task(self._closing.wait(), name="closing")
         try:
             await asyncio.wait({placing, closing}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({placing}, timeout=IN_LINE)
             if self._on_its_way:
                 await placing
         finally:
@@ -97,7 +101,8 @@ class Preview:
 
     async def _send(self, placeholder: OutboundMessage, part: Part) -> None:
         """A lost response means a second placeholder at most: it says nothing that could be doubled."""
-        async with self._lane:
+        alone = self._adapter.traits.after_ambiguous == "stop"  # elsewhere the next holder finds it again
+        async with self._lane if alone else contextlib.nullcontext():
             self._on_its_way = True
             for _ in range(2):
                 try:
