@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bots import probes
-from bots.channels import Channels
+from bots.channels import RECEIVER_SECONDS, Channels
 from bots.clock import SystemClock
 from bots.health import Probe
 from bots.instance import dead_siblings, name_instance
@@ -54,6 +54,9 @@ from core.worker import Job, work
 log = structlog.get_logger(__name__)
 
 CONFIG = Path(__file__).parents[1] / "config"
+
+LAST_SECONDS = 3.0
+"""Of the time to drain, what handing back and closing the servers may take."""
 
 
 class SchemaIsOld(ParleyError):
@@ -213,6 +216,7 @@ async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Ga
             offers=[command.offer for command in table.values()],
             instance=instance,
             metrics=metrics,
+            receiver_seconds=min(RECEIVER_SECONDS, settings.turns.lease_seconds),
         )
         house = House(
             journal=journal,
@@ -265,7 +269,7 @@ async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Ga
             asyncio.create_task(turns.run(), name="turns"),
         ]
         stack.push_async_callback(_cancel, background)
-        stack.push_async_callback(turns.drain, settings.turns.drain_seconds)
+        stack.push_async_callback(turns.drain, max(0.0, settings.turns.drain_seconds - LAST_SECONDS))
         yield Gateway(
             settings=settings,
             instance=instance,

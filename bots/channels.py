@@ -13,7 +13,7 @@ from uuid import UUID
 import structlog
 
 from bots.probes import ChannelState
-from core.errors import ChannelError, ParleyError, StoreError, Unauthorized
+from core.errors import ChannelError, NotSent, ParleyError, StoreError, Unauthorized
 from core.messages import Account, CommandOffer, InboundMessage
 from core.observe import Metrics
 from core.ports import Accounts, CanOfferCommands, ChannelAdapter
@@ -25,6 +25,7 @@ AcceptFor = Callable[[Account, Sequence[InboundMessage]], Awaitable[None]]
 RECEIVER_SECONDS = 9.0
 """A dead poller is replaced within this and one look of the one that stands by."""
 PAUSES = (1.0, 30.0)
+NO_WAY = "Check the network and the platform's address; it is tried again by itself."
 WRONG_TOKEN = "Set the right token and start again; it is tried again every minute."
 
 
@@ -39,12 +40,14 @@ class Channels:
         offers: Sequence[CommandOffer],
         instance: str,
         metrics: Metrics,
+        receiver_seconds: float = RECEIVER_SECONDS,
     ) -> None:
         self._accounts = accounts
         self._accept = accept
         self._offers = offers
         self._instance = instance
         self._metrics = metrics
+        self._receiver_seconds = receiver_seconds
         self._connected: dict[UUID, ChannelAdapter] = {}
         self._states: dict[str, ChannelState] = {}
 
@@ -82,10 +85,14 @@ class Channels:
                 except Unauthorized as error:
                     wait = 60.0
                     self.tell(adapter.name, ChannelState(state="down", why=str(error), mend=WRONG_TOKEN))
+                except StoreError as error:
+                    wait = PAUSES[0]  # the platform is well: go on as soon as the store does
+                    self.tell(adapter.name, ChannelState(state="down", why=str(error)))
                 except ParleyError as error:
                     retry_after = error.retry_after if isinstance(error, ChannelError) else None
                     wait = max(pause, retry_after or 0.0)
-                    self.tell(adapter.name, ChannelState(state="down", why=str(error)))
+                    mend = NO_WAY if isinstance(error, NotSent) else ""
+                    self.tell(adapter.name, ChannelState(state="down", why=str(error), mend=mend))
                 except Exception as error:
                     log.exception("channel failed", channel=adapter.name)
                     self.tell(adapter.name, ChannelState(state="down", why=type(error).__name__))
@@ -132,7 +139,7 @@ class Channels:
         await self._receive(adapter, account)
 
     async def _stand_by(self, adapter: ChannelAdapter, account: Account) -> None:
-        while not await self._accounts.hold_receiver(account.id, self._instance, RECEIVER_SECONDS):
+        while not await self._accounts.hold_receiver(account.id, self._instance, self._receiver_seconds):
             self.tell(adapter.name, ChannelState(state="standby", why="another instance receives"))
             await asyncio.sleep(1)
 
@@ -141,6 +148,6 @@ class Channels:
         take it either."""
         held = True
         while held:
-            await asyncio.sleep(RECEIVER_SECONDS / 3)
+            await asyncio.sleep(self._receiver_seconds / 3)
             with contextlib.suppress(StoreError):
-                held = await self._accounts.hold_receiver(account.id, self._instance, RECEIVER_SECONDS)
+                held = await self._accounts.hold_receiver(account.id, self._instance, self._receiver_seconds)

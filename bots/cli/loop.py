@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from config.settings import SettingsError
-from core.errors import ParleyError
+from core.errors import ParleyError, StoreError
 
 
 def run_verb(verb: Coroutine[Any, Any, int | None]) -> int:
@@ -17,6 +17,9 @@ def run_verb(verb: Coroutine[Any, Any, int | None]) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    except StoreError as error:
+        print(f"parley: the database: {error}; `parley doctor` says more", file=sys.stderr)
+        return 1
     except ParleyError as error:
         print(f"parley: {error}", file=sys.stderr)
         return 1

@@ -3,9 +3,13 @@
 import asyncio
 import contextlib
 import signal
-from collections.abc import Sequence
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol, runtime_checkable
 
 import structlog
+from fastapi import FastAPI
 
 from bots.app import Gateway, addresses, open_gateway, released
 from bots.catalog import build_channels
@@ -26,48 +30,69 @@ CHOOSE_ACCESS = (
 NOTHING_TO_START = "no channel has credentials: set TELEGRAM_TOKEN, or try `parley chat`"
 
 
+@runtime_checkable
+class CanClose(Protocol):
+    """A channel with connections of its own."""
+
+    async def close(self) -> None: ...
+
+
 async def serve_channels() -> int:
     """Until SIGTERM or SIGINT; then running turns end or are handed back, and the exit code is 0."""
     settings = load()
-    logs.set_up(settings.log, settings.secrets())
     adapters = build_channels(settings)
     if not adapters:
-        log.error(NOTHING_TO_START)
+        print(f"parley: {NOTHING_TO_START}", file=sys.stderr)
         return 2
+    logs.set_up(settings.log, settings.secrets())
     async with (
         addresses(settings, lambda line: log.info(line)) as where,
+        _closing(adapters),  # outside of the gateway: its last turns still speak through them
         open_gateway(settings, where) as gateway,
+        serve(_web_app(settings, gateway), host=settings.web.host, port=settings.web.port) as address,
     ):
-        app = create_app(
-            lambda: examine(gateway.probes(ask_model=False)),
-            gateway.registry,
-            released(),
-            limit=lambda kind, name: gateway.state.hit(kind, name, _limit(settings, kind)),
-        )
-        async with serve(app, host=settings.web.host, port=settings.web.port) as address:
-            log.info("parley runs", version=released(), instance=gateway.instance, web=address.url)
-            if settings.access.mode is None:
-                for adapter in adapters:
-                    gateway.channels.tell(
-                        adapter.name, ChannelState(state="down", why=CHOOSE_ACCESS, mend="Set PARLEY_ACCESS.")
-                    )
-                adapters = []
-            await _until_signalled(gateway, adapters)
-            log.info("stopping")
-        await _close(adapters)
+        asked_to_stop = _listen_for_signals()
+        log.info("parley runs", version=released(), instance=gateway.instance, web=address.url)
+        if settings.access.mode is None:
+            _keep_closed(gateway, adapters)
+        else:
+            await _run_until(asked_to_stop, gateway, adapters)
+        await asked_to_stop.wait()
+        log.info("stopping")
     log.info("stopped")
     return 0
+
+
+def _web_app(settings: Settings, gateway: Gateway) -> FastAPI:
+    return create_app(
+        lambda: examine(gateway.probes(ask_model=False)),
+        gateway.registry,
+        released(),
+        limit=lambda kind, name: gateway.state.hit(kind, name, _limit(settings, kind)),
+    )
+
+
+def _keep_closed(gateway: Gateway, adapters: Sequence[ChannelAdapter]) -> None:
+    closed = ChannelState(state="down", why=CHOOSE_ACCESS, mend="Set PARLEY_ACCESS.")
+    for adapter in adapters:
+        gateway.channels.tell(adapter.name, closed)
 
 
 def _limit(settings: Settings, kind: str) -> int:
     return settings.limits.address_per_minute if kind == "ip" else settings.limits.endpoint_per_minute
 
 
-async def _until_signalled(gateway: Gateway, adapters: Sequence[ChannelAdapter]) -> None:
-    """Run until a signal; receiving ends with it, so nothing more is accepted."""
+def _listen_for_signals() -> asyncio.Event:
     asked_to_stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked_to_stop.set)
+    return asked_to_stop
+
+
+async def _run_until(
+    asked_to_stop: asyncio.Event, gateway: Gateway, adapters: Sequence[ChannelAdapter]
+) -> None:
+    """Receiving ends with the wish to stop, so nothing more is accepted."""
     tasks = [asyncio.create_task(gateway.channels.run(adapter), name=adapter.name) for adapter in adapters]
     await asked_to_stop.wait()
     for task in tasks:
@@ -75,9 +100,12 @@ async def _until_signalled(gateway: Gateway, adapters: Sequence[ChannelAdapter])
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _close(adapters: Sequence[ChannelAdapter]) -> None:
-    for adapter in adapters:
-        with contextlib.suppress(Exception):
-            close = getattr(adapter, "close", None)
-            if close is not None:
-                await close()
+@asynccontextmanager
+async def _closing(adapters: Sequence[ChannelAdapter]) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        for adapter in adapters:
+            if isinstance(adapter, CanClose):
+                with contextlib.suppress(Exception):
+                    await adapter.close()

@@ -8,6 +8,7 @@ import sys
 from bots.app import addresses, open_gateway, released
 from bots.cli.chat import greet, open_streams, os_user
 from bots.console.channel import ConsoleChannel
+from bots.console.order import in_order
 from config import logs
 from config.groups import Log
 from config.settings import Settings, load
@@ -22,7 +23,8 @@ async def talk() -> int:
         addresses(settings, lambda line: print(line, file=sys.stderr)) as where,
         open_gateway(settings, where) as gateway,
     ):
-        channel = ConsoleChannel(os_user(), open_streams(home / "history"))
+        streams = open_streams(home / "history")
+        channel = ConsoleChannel(os_user(), streams, order=lambda: in_order(home / "talk.lock"))
         channel.attach(gateway.settled)
         greet(version=released(), model=settings.default_model)
         talking = asyncio.create_task(gateway.channels.run(channel), name="console")

@@ -10,8 +10,10 @@ Within one run no key is printed twice.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,6 +28,8 @@ from core.ports import Accept
 Settled = Callable[[Account], Awaitable[None]]
 """Returns when every accepted message of the account is answered, refused or apologised for."""
 
+Order = Callable[[], AbstractAsyncContextManager[None]]
+
 log = logging.getLogger(__name__)
 
 _MAX_TEXT = 100_000
@@ -33,14 +37,18 @@ _REMEMBERED = 1_000
 
 
 class ConsoleChannel:
-    """One person's terminal. `pause` is the wait in seconds before a message is handed in again."""
+    """One person's terminal. `pause` is the wait in seconds before a message is handed in again; `order` is
+    held from handing in until the answer, where the person may have other terminals."""
 
     name = "console"
 
-    def __init__(self, user: str, streams: Streams, *, pause: float = 1.0) -> None:
+    def __init__(
+        self, user: str, streams: Streams, *, pause: float = 1.0, order: Order = contextlib.nullcontext
+    ) -> None:
         self._user = user
         self._streams = streams
         self._pause = pause
+        self._order = order
         self._settled: Settled | None = None
         self._printed: dict[str, None] = {}
         self._printing = asyncio.Lock()
@@ -90,12 +98,20 @@ class ConsoleChannel:
         return pieces(text, _MAX_TEXT)
 
     async def _talk(self, account: Account, accept: Accept) -> None:
-        if not await self._see_through(self._settle(account), account, accept):
+        if not await self._see_through(self._wait_for_owed(account), account, accept):
             return
         while (text := await self._streams.read()) is not None:
-            asked = self._ask(self._message(account, text), account, accept)
+            asked = self._ask_in_order(self._message(account, text), account, accept)
             if not await self._see_through(asked, account, accept):
                 return
+
+    async def _wait_for_owed(self, account: Account) -> None:
+        async with self._order():
+            await self._settle(account)
+
+    async def _ask_in_order(self, message: InboundMessage, account: Account, accept: Accept) -> None:
+        async with self._order():
+            await self._ask(message, account, accept)
 
     async def _see_through(self, work: Coroutine[Any, Any, None], account: Account, accept: Accept) -> bool:
         """Wait for the work. The first interruption asks to stop the answer, the second leaves: False."""

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from core.errors import RowRefused
+from core.store.database import FAILURES, driver_url, transaction, translate
+
 if TYPE_CHECKING:
     from alembic.config import Config
 
@@ -24,7 +27,7 @@ def alembic_config(url: str) -> "Config":
 
     config = Config(toml_file=ROOT / "pyproject.toml")
     config.set_main_option("script_location", str(ROOT / "migrations"))
-    config.attributes["url"] = url
+    config.attributes["url"] = driver_url(url)
     return config
 
 
@@ -35,8 +38,8 @@ def head() -> str:
 
 
 async def current(engine: AsyncEngine) -> str | None:
-    """The revision the database is at; None for an empty one."""
-    async with engine.connect() as connection:
+    """The revision the database is at; None for an empty one. Raises `StoreUnavailable`."""
+    async with transaction(engine) as connection:
         if not await connection.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL")):
             return None
         revision: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
@@ -44,14 +47,22 @@ async def current(engine: AsyncEngine) -> str | None:
 
 
 async def upgrade(url: str, revision: str = "head") -> None:
+    """Raises `StoreError`; an unknown revision is a `RowRefused`."""
     await asyncio.to_thread(_run, "upgrade", url, revision)
 
 
 async def downgrade(url: str, revision: str) -> None:
+    """As `upgrade`, the other way."""
     await asyncio.to_thread(_run, "downgrade", url, revision)
 
 
 def _run(verb: str, url: str, revision: str) -> None:
     from alembic import command
+    from alembic.util import CommandError
 
-    getattr(command, verb)(alembic_config(url), revision)
+    try:
+        getattr(command, verb)(alembic_config(url), revision)
+    except CommandError as error:
+        raise RowRefused(str(error)) from error
+    except FAILURES as error:
+        raise translate(error) from error
