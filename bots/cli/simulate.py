@@ -1,4 +1,4 @@
-"""`parley simulate telegram|model`: one simulator alone until it is interrupted, and the settings to use.
+"""`parley simulate NAME`: one simulator alone until it is interrupted, and the settings to use.
 
 For trying the gateway by hand or from another process. It keeps nothing: what was said and seen is gone
 when it ends.
@@ -7,10 +7,12 @@ when it ends.
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Protocol
 
 from bots.simulators.model import ModelSimulator
+from bots.simulators.slack import SIGNING_SECRET, SlackSimulator
 from bots.simulators.telegram import TelegramSimulator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -38,6 +40,19 @@ async def simulate_telegram(port: int) -> None:
     await run_alone(sim, port, settings, (hint, "curl {url}/_sim/seen"))
 
 
+async def simulate_slack(port: int, request_url: str = "") -> None:
+    """Serve a Slack on a loopback port (0: any free one) until SIGINT or SIGTERM.
+
+    Payloads travel by Socket Mode, or are posted to `request_url`; exits with one line when the port is
+    taken.
+    """
+    sim = SlackSimulator(port=port, request_url=request_url)
+    way = f"SLACK_SIGNING_SECRET={SIGNING_SECRET}" if request_url else "SLACK_APP_TOKEN=xapp-1-simulated"
+    settings = ("SLACK_API_URL={url}/api", "SLACK_BOT_TOKEN=xoxb-simulated", way, "PARLEY_ACCESS=open")
+    hint = """curl -d '{{"chat": "ann", "user": "ann", "text": "hello"}}' {url}/_sim/say"""
+    await run_alone(sim, port, settings, (hint, "curl {url}/_sim/seen"))
+
+
 async def simulate_model(port: int) -> None:
     """Serve an OpenAI-compatible API on a loopback port (0: any free one) until SIGINT or SIGTERM.
 
@@ -57,20 +72,23 @@ async def run_alone(sim: Simulator, port: int, settings: Sequence[str], hints: S
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise SystemExit(f"port {port}: {reason}; allowed: a free port, or 0 for any") from None
     try:
-        for line in (*settings, "", *hints):
-            print(line.format(url=sim.url), flush=True)
-        await until_signalled()
+        # Whoever read a line may send the signal at once.
+        with signalled() as signal_came:
+            for line in (*settings, "", *hints):
+                print(line.format(url=sim.url), flush=True)
+            await signal_came.wait()
     finally:
         await sim.stop()
 
 
-async def until_signalled() -> None:
-    """Return at the first SIGINT or SIGTERM."""
-    loop, signalled = asyncio.get_running_loop(), asyncio.Event()
+@contextmanager
+def signalled() -> Iterator[asyncio.Event]:
+    """Give an event that SIGINT or SIGTERM sets."""
+    loop, came = asyncio.get_running_loop(), asyncio.Event()
     for number in SIGNALS:
-        loop.add_signal_handler(number, signalled.set)
+        loop.add_signal_handler(number, came.set)
     try:
-        await signalled.wait()
+        yield came
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)

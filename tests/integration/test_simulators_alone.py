@@ -14,11 +14,11 @@ PROGRAM = "import asyncio; from bots.cli.simulate import {0}; asyncio.run({0}({1
 
 
 @asynccontextmanager
-async def running(function: str, port: int = 0) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running(function: str, arguments: object = 0) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
-        PROGRAM.format(function, port),
+        PROGRAM.format(function, arguments),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
@@ -56,6 +56,31 @@ async def test_telegram_alone(number: signal.Signals) -> None:
         async with await waiting as answer:
             assert (await answer.json())["result"][0]["message"]["text"] == "hello"
         process.send_signal(number)
+        assert await process.wait() == 0
+
+
+async def test_slack_alone() -> None:
+    async with running("simulate_slack") as process, aiohttp.ClientSession() as http:
+        settings = await settings_of(process)
+        assert set(settings) == {"SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "PARLEY_ACCESS"}
+        api, bearer = settings["SLACK_API_URL"], {"Authorization": f"Bearer {settings['SLACK_APP_TOKEN']}"}
+        async with http.post(f"{api}/apps.connections.open", headers=bearer) as answer:
+            url = (await answer.json())["url"]
+        async with http.ws_connect(url) as socket:
+            assert (await socket.receive_json())["type"] == "hello"
+            said = {"chat": "ann", "user": "ann", "text": "hello"}
+            async with http.post(f"{api.removesuffix('/api')}/_sim/say", json=said) as answer:
+                ts = (await answer.json())["id"]
+            assert (await socket.receive_json())["payload"]["event"]["ts"] == ts
+            process.terminate()
+            assert await process.wait() == 0
+
+
+async def test_slack_posts_to_a_request_url() -> None:
+    async with running("simulate_slack", '0, "http://127.0.0.1:1/slack"') as process:
+        settings = await settings_of(process)
+        assert set(settings) == {"SLACK_API_URL", "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "PARLEY_ACCESS"}
+        process.terminate()
         assert await process.wait() == 0
 
 

@@ -42,15 +42,17 @@ class Dispatch:
         poster: Poster,
         clock: AlarmClock,
         faults: FaultQueue,
+        tried: Callable[[], None],
         settled: Callable[[Delivery, Outcome], None],
     ) -> None:
-        """`settled` is told how each delivery ended, retries included."""
+        """`tried` is called after each attempt, `settled` told how each delivery ended, retries included."""
         self.attempts: list[Attempt] = []
         self.delays: tuple[float, ...] = RETRY_DELAYS
         self._sockets = sockets
         self._poster = poster
         self._clock = clock
         self._faults = faults
+        self._tried = tried
         self._settled = settled
         self._tasks: set[asyncio.Task[None]] = set()
         self._last: dict[str, asyncio.Event] = {}
@@ -140,6 +142,7 @@ class Dispatch:
         attempt = Attempt(delivery=delivery, number=number, at=at, reason=outcome.reason)
         if not outcome.nobody:
             self.attempts.append(attempt)
+            self._tried()
         return outcome
 
 

@@ -77,7 +77,9 @@ class SlackSimulator:
         self.sockets = Sockets(self.app.id, self.clock, self.faults)
         self._poster = Poster(signing_secret, self.clock, self.faults)
         self.probes = Probes(self.world, events, self._people, self._poster)
-        self._dispatch = Dispatch(self.sockets, self._poster, self.clock, self.faults, self._settled)
+        self._dispatch = Dispatch(
+            self.sockets, self._poster, self.clock, self.faults, self.world.ledger.announce, self._settled
+        )
         self._dispatch.delays = tuple(retry_delays)
         self._responses = Responses(self.world, events, self._echo)
         self._api = WebApi(self.world, events, self.faults, self._server, self._echo, self._socket_url)

@@ -35,6 +35,10 @@ class Connection:
     socket: web.WebSocketResponse
     waiting: dict[str, asyncio.Future[Any]] = field(default_factory=dict)
 
+    async def send(self, envelope: str, acknowledged: asyncio.Future[Any]) -> Any:
+        await self.socket.send_str(envelope)
+        return await acknowledged
+
     def acknowledge(self, envelope_id: str, payload: Any) -> None:
         future = self.waiting.pop(envelope_id, None)
         if future is not None and not future.done():
@@ -113,8 +117,8 @@ class Sockets:
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         connection.waiting[envelope_id] = future
         try:
-            await connection.socket.send_str(orjson.dumps(envelope).decode())
-            reply = await self._clock.within(ACKNOWLEDGE_SECONDS, until(future))
+            exchange = connection.send(orjson.dumps(envelope).decode(), future)
+            reply = await self._clock.within(ACKNOWLEDGE_SECONDS, exchange)
         except (TimeoutError, ConnectionError):
             return Outcome(reason="timeout")
         finally:
@@ -170,7 +174,3 @@ class Sockets:
 
     def _bye(self, reason: str) -> str:
         return orjson.dumps({"type": "disconnect", "reason": reason, "debug_info": {"host": HOST}}).decode()
-
-
-async def until(future: asyncio.Future[Any]) -> Any:
-    return await future
