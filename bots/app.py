@@ -6,44 +6,39 @@ end or are handed back, then what is queued is written.
 """
 
 import asyncio
-import tomllib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bots import probes
+from bots import from_settings, probes
 from bots.channels import RECEIVER_SECONDS, Channels
 from bots.clock import SystemClock
 from bots.health import Probe
 from bots.instance import dead_siblings, name_instance
 from config.settings import Settings
 from core.answer import Answering
-from core.choose import Defaults
 from core.commands import commands
 from core.engine import Engine
 from core.errors import ParleyError, StoreError
 from core.gate import Gate
-from core.house import House, Rules
+from core.house import House
 from core.inbox import Inbox
 from core.ledger import Ledger
 from core.llm.models import Models
-from core.llm.patience import Timeouts
-from core.llm.prices import PriceBook, PriceRow
+from core.llm.prices import PriceBook
 from core.llm.tokens import ByteTokens
 from core.messages import Account
 from core.observe import Metrics
 from core.rows import ChannelConfig
-from core.state.redis_state import RedisState, Terms, open_state
+from core.state.redis_state import RedisState, open_state
 from core.store import schema
 from core.store.accounts import PostgresAccounts
-from core.store.database import PoolSize, open_engine
+from core.store.database import open_engine
 from core.store.health import check_database
 from core.store.journal import open_journal
 from core.store.leases import Bell, PostgresLeases, open_leases
@@ -52,8 +47,6 @@ from core.turns import Turns
 from core.worker import Job, work
 
 log = structlog.get_logger(__name__)
-
-CONFIG = Path(__file__).parents[1] / "config"
 
 LAST_SECONDS = 3.0
 """Of the time to drain, what handing back and closing the servers may take."""
@@ -153,17 +146,7 @@ def model_probe(settings: Settings, *, ask: bool) -> Probe:
 @asynccontextmanager
 async def open_engine_of(settings: Settings, database_url: str) -> AsyncIterator[AsyncEngine]:
     """The pool of connections, closed at the end."""
-    database = settings.database
-    pool = PoolSize(
-        size=database.pool_size,
-        overflow=database.max_overflow,
-        recycle=database.pool_recycle_seconds,
-        wait=database.pool_timeout_seconds,
-        statement=database.statement_timeout_seconds,
-        lock=database.lock_timeout_seconds,
-        idle_in_transaction=database.idle_in_transaction_timeout_seconds,
-    )
-    engine = open_engine(database_url, pool)
+    engine = open_engine(database_url, from_settings.pool(settings))
     try:
         yield engine
     finally:
@@ -194,16 +177,16 @@ async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Ga
         engine = await stack.enter_async_context(open_engine_of(settings, where.database_url))
         await prepare_schema(engine, where)
         state = await stack.enter_async_context(
-            open_state(where.redis_url, _terms(settings), on_degraded=metrics.cache_degraded.set)
+            open_state(where.redis_url, from_settings.terms(settings), on_degraded=metrics.cache_degraded.set)
         )
         journal = await stack.enter_async_context(
             open_journal(engine, metrics, most=settings.turns.batch_max, room=settings.turns.queue_max)
         )
         leases = await stack.enter_async_context(open_leases(engine, settings.turns.lease_seconds))
-        models = _models(settings)
+        models = from_settings.models(settings)
         stack.push_async_callback(models.close)
         records, bell = PostgresRecords(engine), Bell()
-        prices, tokens = PriceBook(_price_rows()), ByteTokens()
+        prices, tokens = PriceBook(from_settings.price_rows()), ByteTokens()
         ledger, table = Ledger(prices=prices), commands()
         configs: list[ChannelConfig] = []
 
@@ -222,18 +205,22 @@ async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Ga
             journal=journal,
             records=records,
             state=state,
-            gate=Gate(state=state, allowed=_allowed(settings), message_chars=settings.limits.message_chars),
+            gate=Gate(
+                state=state,
+                allowed=from_settings.allowed(settings),
+                message_chars=settings.limits.message_chars,
+            ),
             answering=Answering(model=models, ledger=ledger, tokens=tokens, clock=clock, metrics=metrics),
             ledger=ledger,
             tokens=tokens,
             commands=table,
             channel=channels.adapter,
             configs=lambda: configs,
-            defaults=_defaults(settings),
+            defaults=from_settings.defaults(settings),
             offered=settings.offered_models,
             clock=clock,
             metrics=metrics,
-            rules=_rules(settings),
+            rules=from_settings.rules(settings),
         )
         turns = Turns(
             instance=instance,
@@ -302,65 +289,6 @@ async def _warm(models: Models, prices: PriceBook) -> None:
     if models.connected:
         await models.warm()
         await asyncio.to_thread(prices.warm)
-
-
-def _terms(settings: Settings) -> Terms:
-    return Terms(
-        user_per_minute=settings.limits.user_per_minute,
-        context_messages=settings.context.messages,
-        context_seconds=settings.context.ttl_seconds,
-        session_seconds=settings.session.ttl_seconds,
-        presence_seconds=settings.presence.seconds,
-        pool_size=settings.redis.pool_size,
-        timeout=settings.redis.timeout_seconds,
-    )
-
-
-def _models(settings: Settings) -> Models:
-    key = settings.openai.api_key
-    return Models(
-        tokens=ByteTokens(),
-        api_key=key.get_secret_value() if key else "",
-        base_url=settings.openai.base_url or "",
-        timeouts=Timeouts(
-            connect=settings.model.connect_seconds,
-            first=settings.model.first_token_seconds,
-            between=settings.model.between_tokens_seconds,
-            whole=settings.model.turn_seconds,
-        ),
-    )
-
-
-def _price_rows() -> list[PriceRow]:
-    table: dict[str, Any] = tomllib.loads((CONFIG / "prices.toml").read_text())
-    return [PriceRow(**row) for row in table.get("price", ())]
-
-
-def _allowed(settings: Settings) -> Callable[[str, str], bool]:
-    """An open gateway answers everybody; else those who are named, and the one at the terminal."""
-    if settings.access.mode == "open":
-        return lambda channel, user: True
-    named = frozenset(settings.access.allow)
-    return lambda channel, user: channel == "console" or (channel, user) in named
-
-
-def _defaults(settings: Settings) -> Defaults:
-    return Defaults(
-        models=tuple(dict.fromkeys((settings.default_model, *settings.model.fallbacks))),
-        system_prompt=settings.model.system_prompt,
-        answer_tokens=settings.model.answer_tokens,
-    )
-
-
-def _rules(settings: Settings) -> Rules:
-    return Rules(
-        context_messages=settings.context.messages,
-        context_tokens=settings.model.context_tokens,
-        turn_seconds=settings.model.turn_seconds,
-        attempts=settings.turns.attempts,
-        merge_max=settings.turns.merge_max,
-        burst_seconds=settings.turns.burst_seconds,
-    )
 
 
 def released() -> str:
