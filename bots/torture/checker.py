@@ -224,7 +224,7 @@ class _Checks:
             yield Finding(kind="left", line=line)
         for code in evidence.exits:
             if code != 0:
-                yield Finding(kind="exit", line=f"an instance that was asked to stop ended with {code}")
+                yield Finding(kind="exit", line=f"an instance ended with {code}, not by a kill of ours")
 
     def _billed(self) -> Iterator[Finding]:
         """Completed calls cost what the vendor says; calls of killed instances may be booked by estimate."""

@@ -94,7 +94,7 @@ class Charge:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """`shown` in the order it appeared, `prompts` the message numbers each prompt showed the model, `held`
-    one line for each lease that nobody gave back, `exits` the codes of those that were asked to stop."""
+    one line for each lease that nobody gave back, `exits` the codes of instances that we did not kill."""
 
     said: Sequence[Said]
     shown: Sequence[Shown]

@@ -14,20 +14,24 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from core.errors import ParleyError
+
 READY = ("channel up", "channel standby")
 START_SECONDS = 60.0
 STOP_SECONDS = 25.0
 _PR_SET_PDEATHSIG = 1
 
 
-class NotStarted(Exception):
+class NotStarted(ParleyError):
     """An instance ended, or said nothing, before it was ready; the text has its last words."""
 
 
 class Instance:
-    """One gateway process after another, under one name."""
+    """One gateway process after another in one folder. `crashes` are the exit codes of those that ended by
+    themselves."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+        self.crashes: list[int] = []
         self._folder = folder
         self._environment = {**environment, "PARLEY_HOME": str(folder)}
         self._process: asyncio.subprocess.Process | None = None
@@ -75,7 +79,9 @@ class Instance:
             raise NotStarted(f"an instance did not start: {await asyncio.to_thread(self._last_words)}")
 
     async def kill(self) -> None:
-        """End it as `kill -9` does; returns when it is gone."""
+        """End it as `kill -9` does; returns when it is gone. That it was gone already is a crash."""
+        if self._process is not None and self._process.returncode is not None:
+            self.crashes.append(self._process.returncode)
         await self._end(signal.SIGKILL)
 
     async def stop(self) -> int:

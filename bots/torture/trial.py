@@ -48,6 +48,14 @@ class Scene:
     def somebody_ready(self) -> bool:
         return any(instance.ready for instance in self.instances)
 
+    async def all_ready(self) -> None:
+        await asyncio.gather(*(instance.until_ready() for instance in self.instances))
+
+    async def stop(self) -> list[int]:
+        """Ask all instances to end; their exit codes, and those of instances that crashed before."""
+        codes = await asyncio.gather(*(instance.stop() for instance in self.instances))
+        return [*codes, *(code for instance in self.instances for code in instance.crashes)]
+
 
 async def endure(plan: Plan, say: Say, home: Path | None = None) -> Report:
     """Run the plan; `say` gets a line for people at each stage. `home` keeps logs and data afterwards."""
@@ -64,10 +72,11 @@ async def endure(plan: Plan, say: Say, home: Path | None = None) -> Report:
         async with asyncio.TaskGroup() as group:
             group.create_task(crowd.speak(), name="crowd")
             group.create_task(_strike(plan, scene, recovery), name="kills")
+        await scene.all_ready()
         await _until_quiet(scene.engine, plan.messages)
         seconds = loop.time() - begun
         say("quiet; stopping the instances")
-        exits = await asyncio.gather(*(instance.stop() for instance in scene.instances))
+        exits = await scene.stop()
         evidence = await gather(
             scene.engine,
             crowd.said,
@@ -105,9 +114,10 @@ async def open_scene(plan: Plan, say: Say, home: Path | None) -> AsyncIterator[S
         for instance in instances:
             stack.push_async_callback(instance.kill)
             await instance.start()
-        await asyncio.gather(*(instance.until_ready() for instance in instances))
+        scene = Scene(telegram=telegram, model=model, engine=engine, instances=instances)
+        await scene.all_ready()
         say(f"{plan.instances} instances are ready")
-        yield Scene(telegram=telegram, model=model, engine=engine, instances=instances)
+        yield scene
 
 
 async def _strike(plan: Plan, scene: Scene, recovery: Recovery) -> None:
@@ -123,7 +133,6 @@ async def _strike(plan: Plan, scene: Scene, recovery: Recovery) -> None:
             if pid is not None:
                 watching.create_task(recovery.watch(pid), name=f"recovery of {pid}")
             await victim.start()
-    await asyncio.gather(*(instance.until_ready() for instance in scene.instances))
 
 
 async def _until_quiet(engine: AsyncEngine, messages: int) -> None:
