@@ -2,18 +2,24 @@
 
 The URL comes from the caller (`config.attributes["url"]`, as `core.store.schema` passes it) or else
 from the settings. An advisory lock, held on the connection that migrates, lets replicas that start
-together take turns.
+together take turns. Where a lock is not given in time, all is taken back and tried again later, so
+that the gateway, which would queue behind us, goes on in between.
 """
 
 import asyncio
+import time
 
 from alembic import context
 from sqlalchemy import Connection, pool, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from core.store.tables import metadata
 
 ADVISORY_LOCK = 7_205_759_403
+TRIES = 30
+TRY_AGAIN = ("55P03", "40P01")
+"""Lock not available, deadlock: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
 
 
 def database_url() -> str:
@@ -34,17 +40,33 @@ def is_ours(name: str | None, kind: str, parents: object) -> bool:
 
 
 def run(connection: Connection) -> None:
+    seconds = float(context.config.attributes.get("lock_seconds", 2.0))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
-    connection.execute(text("SET lock_timeout = '2s'"))
+    connection.execute(text(f"SET lock_timeout = {round(seconds * 1000)}"))
     connection.commit()
     try:
-        context.configure(connection=connection, target_metadata=metadata, include_name=is_ours)
-        with context.begin_transaction():
-            context.run_migrations()
+        for left in reversed(range(TRIES)):
+            if migrate(connection, is_last=not left):
+                break
+            time.sleep(seconds / 2)
     finally:
         connection.rollback()
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
         connection.commit()
+
+
+def migrate(connection: Connection, *, is_last: bool) -> bool:
+    """One try, all or nothing; False when it is to be tried again."""
+    context.configure(connection=connection, target_metadata=metadata, include_name=is_ours)
+    try:
+        with context.begin_transaction():
+            context.run_migrations()
+    except DBAPIError as error:
+        connection.rollback()
+        if is_last or getattr(error.orig, "sqlstate", None) not in TRY_AGAIN:
+            raise
+        return False
+    return True
 
 
 async def run_async() -> None:

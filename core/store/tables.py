@@ -295,7 +295,7 @@ model_calls = Table(
     UniqueConstraint("turn_id", "attempt"),
     _one_of("state", "reserved", "settled", "failed", "interrupted"),
     Index("ix_model_calls_user_id_started_at", "user_id", text("started_at DESC")),
-    Index("ix_model_calls_reserved", "started_at", postgresql_where=text("state = 'reserved'")),
+    postgresql_with={"fillfactor": "80"},
 )
 
 usage_hourly = Table(

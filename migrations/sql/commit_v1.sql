@@ -8,6 +8,8 @@
 --   3. only then, in later statements, reads and writes that see what the locks made us wait for.
 -- The rows of a batch are few and everything they touch has an index: nested loops are the right plan
 -- however small or unanalysed a table is, and the plans that are kept must not be made for an empty one.
+-- Where a row is looked up by its id, its state is compared as `state || ''`: else a partial index on the
+-- state seems to hold so little that all of it is read for every row of the batch.
 -- A function keeps its name and meaning for ever: a change is a new version beside it, so that two
 -- releases can work on one database.
 
@@ -56,12 +58,14 @@ END $$;
 -- Only into conversations that this transaction has locked. An arrival gets no row, and is to be tried
 -- again, when its conversation ended or was born since the locks were taken, and when the same message
 -- is being accepted beside it: then the next try finds what became of it.
-CREATE FUNCTION parley_accept_v1(arrivals jsonb, locked uuid[]) RETURNS TABLE (n int, result jsonb)
+-- `holds` is the conversation whose lease this arrival's owner has now, named once in a batch.
+CREATE FUNCTION parley_accept_v1(arrivals jsonb, locked uuid[])
+RETURNS TABLE (n int, result jsonb, holds uuid, wakes boolean, stops boolean)
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
   RETURN QUERY
   WITH arrival AS (
-    SELECT a.*, c.id AS line_id, c.next_seq, u.id AS writer_id,
+    SELECT a.*, c.id AS line_id, c.next_seq, c.lease_owner, u.id AS writer_id,
            c.lease_owner IS NULL AND c.wake_at IS NULL AS idle, old.id AS old_id
       FROM jsonb_to_recordset(arrivals) AS a(
              n int, inbox_id uuid, tenant_id uuid, account_id uuid, channel text, chat text, thread text,
@@ -97,16 +101,17 @@ BEGIN
      WHERE c.id = g.line_id
     RETURNING c.id, c.lease_owner
   )
-  SELECT a.n, jsonb_build_object(
-           'fresh', b.id IS NOT NULL OR a.old_id = a.inbox_id,
-           'inbox_id', coalesce(b.id, a.old_id), 'conversation_id', a.line_id,
-           'mine', b.id IS NOT NULL AND a.idle OR a.old_id = a.inbox_id,
-           'wake', b.id IS NOT NULL AND t.lease_owner IS NULL,
-           'stop', b.id IS NOT NULL AND a.kind = 'stop')
-    FROM arrival a
-    LEFT JOIN born b ON b.id = a.inbox_id
-    LEFT JOIN touched t ON t.id = a.line_id
-   WHERE b.id IS NOT NULL OR a.old_id IS NOT NULL;
+  SELECT r.n, jsonb_build_object('fresh', r.born OR r.again, 'inbox_id', r.inbox, 'conversation_id', r.line_id),
+         CASE WHEN r.mine AND row_number() OVER (PARTITION BY r.line_id, r.mine ORDER BY r.n) = 1 THEN r.line_id END,
+         r.born AND r.holder IS NULL, r.born AND r.kind = 'stop'
+    FROM (SELECT a.n, a.kind, a.line_id, b.id IS NOT NULL AS born, a.old_id = a.inbox_id AS again,
+                 coalesce(b.id, a.old_id) AS inbox, t.lease_owner AS holder,
+                 CASE WHEN a.old_id = a.inbox_id THEN a.lease_owner = a.owner
+                      WHEN a.idle THEN t.lease_owner = a.owner AND b.id IS NOT NULL END AS mine
+            FROM arrival a
+            LEFT JOIN born b ON b.id = a.inbox_id
+            LEFT JOIN touched t ON t.id = a.line_id
+           WHERE b.id IS NOT NULL OR a.old_id IS NOT NULL) r;
 END $$;
 
 CREATE FUNCTION parley_close_v1(closings jsonb) RETURNS TABLE (n int, result jsonb)
@@ -121,7 +126,7 @@ BEGIN
 
   UPDATE turns t SET state = 'closed', outcome = x."end", ended_at = clock_timestamp(), lease_token = x.token
     FROM jsonb_to_recordset(closings) AS x(turn_id uuid, token bigint, "end" text)
-   WHERE t.id = x.turn_id AND x."end" IS NOT NULL AND t.state <> 'closed';
+   WHERE t.id = x.turn_id AND x."end" IS NOT NULL AND t.state || '' <> 'closed';
 
   IF jsonb_path_exists(closings, '$[*].successor_id ? (@ != null)') THEN
     UPDATE conversations c SET is_active = false
@@ -171,7 +176,8 @@ SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS
 DECLARE
   locked uuid[];
   live int[];
-  accepted jsonb;
+  arrived record;
+  wakes boolean := false;
 BEGIN
   IF batch ? 'arrivals' THEN
     PERFORM parley_births_v1(batch->'arrivals');
@@ -216,7 +222,7 @@ BEGIN
 
     UPDATE inbox i SET state = 'running', turn_id = x.turn_id
       FROM jsonb_to_recordset(batch->'takes') AS x(n int, inbox_id uuid, turn_id uuid)
-     WHERE i.id = x.inbox_id AND i.state = 'waiting' AND x.n = ANY (live);
+     WHERE i.id = x.inbox_id AND i.state || '' = 'waiting' AND x.n = ANY (live);
   END IF;
 
   -- Only a call that is still reserved is settled, so a repeat adds nothing to the rollup.
@@ -233,7 +239,7 @@ BEGIN
                completion_tokens int, reasoning_tokens int, cost_micro bigint, price_source text,
                estimated boolean, first_token_ms int, duration_ms int, finish_reason text, error text,
                request_id text)
-       WHERE m.id = x.call_id AND m.state = 'reserved' AND x.n = ANY (live)
+       WHERE m.id = x.call_id AND m.state || '' = 'reserved' AND x.n = ANY (live)
       RETURNING m.*
     )
     INSERT INTO usage_hourly AS h (hour, tenant_id, account_id, channel, model, calls, failed_calls, estimated_calls,
@@ -316,23 +322,21 @@ BEGIN
 
   -- Last, so that a message which comes as its conversation is released takes the lease again.
   IF batch ? 'arrivals' THEN
-    SELECT jsonb_agg(to_jsonb(a)) INTO accepted FROM parley_accept_v1(batch->'arrivals', locked) a;
-    -- A later statement than the one that took the leases, so it sees them.
-    RETURN QUERY
-    SELECT a.n, a.result || CASE WHEN first.n = a.n THEN
-             jsonb_build_object('work', parley_work_v1(first.conversation_id)) ELSE '{}'::jsonb END
-      FROM jsonb_to_recordset(accepted) AS a(n int, result jsonb)
-      LEFT JOIN (SELECT DISTINCT ON (r.conversation_id) r.n, r.conversation_id
-                   FROM (SELECT x.n, (x.result->>'conversation_id')::uuid AS conversation_id
-                           FROM jsonb_to_recordset(accepted) AS x(n int, result jsonb)
-                          WHERE (x.result->>'mine')::boolean) r
-                   JOIN jsonb_to_recordset(batch->'arrivals') AS b(n int, owner text) ON b.n = r.n
-                   JOIN conversations c ON c.id = r.conversation_id AND c.lease_owner = b.owner
-                  ORDER BY r.conversation_id, r.n) first ON first.n = a.n;
-    PERFORM pg_notify('parley_wake', '')
-       FROM jsonb_to_recordset(accepted) AS a(result jsonb) WHERE (a.result->>'wake')::boolean LIMIT 1;
-    PERFORM pg_notify('parley_stop', a.result->>'conversation_id')
-       FROM jsonb_to_recordset(accepted) AS a(result jsonb) WHERE (a.result->>'stop')::boolean;
+    FOR arrived IN SELECT * FROM parley_accept_v1(batch->'arrivals', locked) LOOP
+      n := arrived.n;
+      result := arrived.result;
+      IF arrived.holds IS NOT NULL THEN  -- a later statement than the one that took the lease: it sees it
+        result := result || jsonb_build_object('work', parley_work_v1(arrived.holds));
+      END IF;
+      IF arrived.stops THEN
+        PERFORM pg_notify('parley_stop', result->>'conversation_id');
+      END IF;
+      wakes := wakes OR arrived.wakes;
+      RETURN NEXT;
+    END LOOP;
+    IF wakes THEN
+      PERFORM pg_notify('parley_wake', '');
+    END IF;
   END IF;
 END $$;
 

@@ -384,13 +384,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["turn_id"], ["turns.id"], name=op.f("fk_model_calls_turn_id_turns")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_model_calls")),
         sa.UniqueConstraint("turn_id", "attempt", name=op.f("uq_model_calls_turn_id_attempt")),
-    )
-    op.create_index(
-        "ix_model_calls_reserved",
-        "model_calls",
-        ["started_at"],
-        unique=False,
-        postgresql_where=sa.text("state = 'reserved'"),
+        postgresql_with={"fillfactor": "80"},
     )
     op.create_index(
         "ix_model_calls_user_id_started_at",
@@ -442,9 +436,6 @@ def downgrade() -> None:
         op.execute(f"DROP FUNCTION {name}({arguments})")
     op.drop_table("outbox")
     op.drop_index("ix_model_calls_user_id_started_at", table_name="model_calls")
-    op.drop_index(
-        "ix_model_calls_reserved", table_name="model_calls", postgresql_where=sa.text("state = 'reserved'")
-    )
     op.drop_table("model_calls")
     op.drop_index("ix_inbox_turn_id", table_name="inbox")
     op.drop_index("ix_inbox_open", table_name="inbox", postgresql_where=sa.text("state <> 'done'"))

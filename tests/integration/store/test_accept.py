@@ -20,7 +20,7 @@ async def order(one: Instance, chat: str) -> list[str]:
     return [row[0] for row in rows]
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 async def test_the_sequence_is_the_order_of_acceptance(database_url: str, seed: int) -> None:
     """Whatever the sizes of batch and queue: short queues make most callers wait for room."""
     chance = random.Random(seed)
@@ -144,25 +144,22 @@ async def test_a_key_too_long_for_its_index_is_refused(one: Instance) -> None:
     assert [type(each).__name__ for each in found] == ["RowRefused", "Accepted"]
 
 
-@pytest.mark.parametrize(
-    ("said", "kept"),
-    [
-        ("a\0b", "a�b"),
-        ("a\ud83db", "a�b"),
-        ("\udc00", "�"),
-        ("\ud83d\ude00", "😀"),
-        ("\0\ud800", "��"),
-        ("typed \\u0000 by hand", "typed \\u0000 by hand"),
-        ("", ""),
-        ("😀 \u2028 \x7f \x01", "😀 \u2028 \x7f \x01"),
-    ],
-)
-async def test_text_that_no_database_holds_is_mended(one: Instance, said: str, kept: str) -> None:
-    work = await one.work("chat", said, sender=said or "ann")
-    message = work.waiting[0].message
-    assert message.text == kept
-    assert message.sender.id == kept or not said
-    assert await one.one("SELECT payload->>'text' FROM inbox") == kept
+MENDED = {
+    "a\0b": "a\ufffdb",
+    "a\ud83db": "a\ufffdb",
+    "\udc00": "\ufffd",
+    "\ud83d\ude00": "😀",
+    "\0\ud800": "\ufffd\ufffd",
+    "typed \\u0000 by hand": "typed \\u0000 by hand",
+    "😀 \u2028 \x7f \x01": "😀 \u2028 \x7f \x01",
+}
+
+
+async def test_text_that_no_database_holds_is_mended(one: Instance) -> None:
+    for number, (said, kept) in enumerate(MENDED.items()):
+        work = await one.work(f"chat-{number}", said, sender=said)
+        message = work.waiting[0].message
+        assert (message.text, message.sender.id, message.sender.name) == (kept, kept, kept.title())
 
 
 async def test_what_is_no_json_is_refused_before_it_meets_others(one: Instance) -> None:

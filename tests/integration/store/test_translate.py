@@ -5,9 +5,9 @@ import pytest
 import sqlalchemy.exc
 from sqlalchemy import text
 
+from core.embedded import Pair
 from core.errors import RowRefused, StoreError, StoreUnavailable
 from core.store.database import HotConnection, PoolSize, driver_url, open_engine, transaction, translate
-from tests.integration.store.ground import Instance
 
 STATES = [
     ("22021", RowRefused),  # character not in repertoire
@@ -42,6 +42,13 @@ STATES = [
 ]
 
 
+@pytest.fixture
+def url(pair: Pair) -> str:
+    """The server's own database: nothing here needs a schema."""
+    assert pair.database_url is not None
+    return pair.database_url
+
+
 @pytest.mark.parametrize(("state", "meaning"), STATES)
 def test_a_state_of_the_server(state: str, meaning: type[StoreError]) -> None:
     error = asyncpg.PostgresError.new({"C": state, "M": "what the server said\nand more"})
@@ -50,15 +57,16 @@ def test_a_state_of_the_server(state: str, meaning: type[StoreError]) -> None:
     assert str(found).endswith(": what the server said")
 
 
-@pytest.mark.parametrize(("state", "meaning"), STATES)
-async def test_a_state_of_the_server_through_sqlalchemy(
-    one: Instance, state: str, meaning: type[StoreError]
-) -> None:
-    """Raised by the server itself, and wrapped by SQLAlchemy on its way."""
-    raising = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}', MESSAGE = 'said so'; END $$"
-    with pytest.raises(meaning, match="said so"):
-        async with transaction(one.engine) as connection:
-            await connection.execute(text(raising))
+async def test_states_of_the_server_through_sqlalchemy(url: str) -> None:
+    """Raised by the server itself, and wrapped by SQLAlchemy on their way."""
+    engine = open_engine(url)
+    for state, meaning in STATES:
+        raising = f"DO $$ BEGIN RAISE EXCEPTION USING ERRCODE = '{state}', MESSAGE = 'said so'; END $$"
+        with pytest.raises(StoreError, match="said so") as caught:
+            async with transaction(engine) as connection:
+                await connection.execute(text(raising))
+        assert type(caught.value) is meaning, state
+    await engine.dispose()
 
 
 @pytest.mark.parametrize(
@@ -77,8 +85,8 @@ def test_what_is_not_from_the_server_may_be_tried_again(error: BaseException) ->
     assert type(error).__name__ in str(found)
 
 
-async def test_a_full_pool_is_unavailable(database_url: str) -> None:
-    engine = open_engine(database_url, PoolSize(size=1, overflow=0, wait=0.01))
+async def test_a_full_pool_is_unavailable(url: str) -> None:
+    engine = open_engine(url, PoolSize(size=1, overflow=0, wait=0.01))
     async with engine.connect():
         with pytest.raises(StoreUnavailable):
             async with transaction(engine):
@@ -96,24 +104,31 @@ async def test_a_port_where_nobody_listens_is_unavailable() -> None:
     await engine.dispose()
 
 
-async def test_a_hot_connection_mends_itself(one: Instance) -> None:
-    hot = HotConnection(one.engine)
-    (first,) = await hot.fetch("SELECT pg_backend_pid()")
+async def test_a_hot_connection_mends_itself(url: str) -> None:
+    engine = open_engine(url)
+    hot = HotConnection(engine)
+    ((first,),) = await hot.fetch("SELECT pg_backend_pid()")
     with pytest.raises(RowRefused):
         await hot.fetch("SELECT 1 / 0")
-    assert (await hot.fetch("SELECT pg_backend_pid()"))[0] == first
+    assert (await hot.fetch("SELECT pg_backend_pid()"))[0][0] == first
     with pytest.raises(StoreUnavailable):
         await hot.fetch("SELECT pg_terminate_backend(pg_backend_pid())")
-    (second,) = await hot.fetch("SELECT pg_backend_pid()")
+    ((second,),) = await hot.fetch("SELECT pg_backend_pid()")
     assert first != second
     await hot.close()
     await hot.close()
+    await engine.dispose()
 
 
-async def test_every_connection_has_its_timeouts(one: Instance) -> None:
+async def test_every_connection_has_its_timeouts(url: str) -> None:
+    engine = open_engine(url)
     names = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "jit")
-    found = [await one.one(f"SHOW {name}") for name in names]
+    found = []
+    for name in names:
+        async with engine.connect() as connection:
+            found.append((await connection.execute(text(f"SHOW {name}"))).scalar_one())
     assert found == ["5s", "2s", "10s", "off"]
+    await engine.dispose()
 
 
 @pytest.mark.parametrize(
