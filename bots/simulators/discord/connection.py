@@ -61,6 +61,7 @@ class Connection:
         self._transport = Transport(socket, request.query.get("compress"))
         self._telling: asyncio.Task[None] | None = None
         self._position = self._caught_up = 0
+        self._left_with: int | None = None
         self._sent: deque[float] = deque()
 
     async def serve(self) -> None:
@@ -92,6 +93,7 @@ class Connection:
         except TimeoutError:
             raise Closed(4009, "Session timed out.") from None
         if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+            self._left_with = message.data if message.type is WSMsgType.CLOSE else None
             return None
         try:
             payload = orjson.loads(message.data)
@@ -234,8 +236,9 @@ class Connection:
             await asyncio.wait([self._telling])
         if self.session is not None and self.session.connection is self:
             self.session.connection, self.session.left_at = None, self.gateway.clock.now()
-            if self._socket.close_code in FORGETTING_CODES:
+            if self._left_with in FORGETTING_CODES:
                 self.gateway.forget(self.session)
+        self.gateway.world.ledger.announce()
 
 
 def read_shard(given: Any) -> tuple[int, int]:

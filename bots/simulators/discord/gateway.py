@@ -128,7 +128,9 @@ class Gateway:
     def _whole(self, event: Event, intents: int) -> dict[str, Any]:
         guild = self.world.guilds[event.guild_id]
         everybody = intents & GUILD_MEMBERS
-        return guild.as_created(members=list(guild.members.values()) if everybody else [self.world.bot])
+        members = list(guild.members.values()) if everybody else [self.world.bot]
+        # A server that the bot joins later comes without this.
+        return {**guild.as_created(members=members), "unavailable": False}
 
     def _forget_old(self) -> None:
         oldest = self.clock.now() - self.resume_seconds

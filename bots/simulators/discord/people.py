@@ -117,11 +117,11 @@ class Guild:
         }  # fmt: skip
 
     def as_created(self, *, members: list[User]) -> dict[str, Any]:
-        """Return what GUILD_CREATE tells, with these members (.../gateway-events#guild-create)."""
+        """Return what GUILD_CREATE tells, with these members (.../events/gateway-events#guild-create)."""
         channels = [channel for channel in self.channels.values() if not channel.shut]
         return {
             **self.as_json(), "joined_at": timestamp(moment_of(self.id)), "large": False,
-            "unavailable": False, "member_count": len(self.members), "voice_states": [], "presences": [],
+            "member_count": len(self.members), "voice_states": [], "presences": [],
             "stage_instances": [], "guild_scheduled_events": [], "soundboard_sounds": [],
             "members": [{"user": user.as_json(), **user.as_member()} for user in members],
             "channels": [channel.as_json() for channel in channels if channel.parent is None],
