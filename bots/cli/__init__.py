@@ -1,6 +1,7 @@
 """`parley ...`: the operator's and the newcomer's door, one file per noun. Nothing heavy is imported
 before a verb asks for it."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -118,6 +119,14 @@ def simulate_telegram(port: Port = 8081) -> None:
     _run(simulate(port))
 
 
+@simulators.command("discord")
+def simulate_discord(port: Port = 8083) -> None:
+    """Discord's REST API and gateway."""
+    from bots.cli.simulate import simulate_discord as simulate
+
+    _run(simulate(port))
+
+
 @simulators.command("slack")
 def simulate_slack(
     port: Port = 8084,
@@ -161,6 +170,7 @@ def _run(verb: Any) -> None:
 
 
 def main() -> None:
+    gc.disable()  # until a verb runs: imports leave no garbage, and looking for it takes a tenth of the start
     try:
         app()
     except BrokenPipeError:

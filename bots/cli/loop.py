@@ -1,6 +1,7 @@
 """Runs a verb: the event loop, and what an error is for whoever typed the verb."""
 
 import asyncio
+import gc
 import sys
 from collections.abc import Coroutine
 from typing import Any
@@ -11,6 +12,9 @@ from core.errors import ParleyError, StoreError
 
 def run_verb(verb: Coroutine[Any, Any, int | None]) -> int:
     """The verb's exit code; 2 for wrong settings, 1 for what else the house knows to be wrong."""
+    # What is imported stays: to look through it for garbage again and again would be for nothing.
+    gc.freeze()
+    gc.enable()
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             return runner.run(verb) or 0
