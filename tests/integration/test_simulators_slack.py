@@ -89,14 +89,12 @@ async def test_tokens_and_scopes_are_checked(sim: SlackSimulator, http: aiohttp.
         assert await refusal_of(connected(strict, http, "xoxb-other").auth_test()) == "invalid_auth"
         answer = await connected(strict, http).auth_test()
         assert answer.headers["X-OAuth-Scopes"] == "chat:write"
+        strict.say("ann", "ann", "hello")
         with pytest.raises(SlackApiError) as refused:
-            await connected(strict, http).users_info(user="U0")
+            await connected(strict, http).conversations_history(channel=strict.chat_id("ann"))
         body = refused.value.response
-        assert (body["error"], body["needed"], body["provided"]) == (
-            "missing_scope",
-            "users:read",
-            "chat:write",
-        )
+        assert (body["error"], body["needed"]) == ("missing_scope", "im:history")
+        assert body["provided"] == "chat:write"
 
 
 async def test_unknown_methods_are_listed(sim: SlackSimulator, client: AsyncWebClient) -> None:

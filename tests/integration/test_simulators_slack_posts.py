@@ -224,6 +224,21 @@ async def test_a_response_url_works_five_times_for_half_an_hour(
     assert len(sim.seen("general")) == 5
 
 
+async def test_an_acknowledgement_without_words_is_an_error_before_the_user() -> None:
+    async with SlackSimulator() as sim:
+        client = AsyncWebClient("xoxb-1", base_url=sim.api_url, retry_handlers=[])
+        app = AsyncApp(client=client, signing_secret=SIGNING_SECRET, process_before_response=True)
+
+        @app.command("/parley")
+        async def command(ack: Any) -> None:
+            await ack(response_type="in_channel")
+
+        async with bolt(sim, app):
+            sim.slash("ann", "ann", "/parley")
+            (told,) = await sim.wait_for(lambda seen: seen)
+            assert told.text == "/parley failed with the error “invalid_command_response”"
+
+
 async def test_it_is_driven_from_outside(sim: SlackSimulator, listener: Listener) -> None:
     async with aiohttp.ClientSession() as http:
         async with http.post(

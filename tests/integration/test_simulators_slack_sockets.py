@@ -134,6 +134,18 @@ async def test_the_bot_hears_itself_and_an_opened_assistant(sim: SlackSimulator)
         assert (own["bot_id"], own["user"]) == ("B0SIMULATED", "U0SIMBOT0")
 
 
+async def test_another_bot_is_told_by_its_bot_id(sim: SlackSimulator) -> None:
+    async with connected(sim) as inbox:
+        ts = sim.say_as_bot("general", "deployer", "@parley done")
+        await inbox.wait(2)
+        assert [event["type"] for event in inbox.events] == ["message", "app_mention"]
+        assert all(event["bot_id"] != "B0SIMULATED" for event in inbox.events)
+        assert sim.seen("general")[0].author == "deployer"
+        web = AsyncWebClient("xoxb-1", base_url=sim.api_url)
+        with pytest.raises(SlackApiError, match="cant_update_message"):
+            await web.chat_update(channel="general", ts=ts, text="x")
+
+
 async def test_what_is_not_acknowledged_comes_three_times_more(sim: SlackSimulator) -> None:
     async with connected(sim) as inbox:
         inbox.acknowledges = False
@@ -220,6 +232,12 @@ async def test_connections_can_be_refused(sim: SlackSimulator) -> None:
         with pytest.raises(aiohttp.WSServerHandshakeError) as used:
             await http.ws_connect(url)
         assert used.value.status == 401
+        url = (await web.apps_connections_open(app_token="xapp-1"))["url"]
+        async with http.ws_connect(url, autoping=False) as socket:
+            assert (await socket.receive_json())["type"] == "hello"
+            await socket.ping(b"here")
+            pong = await socket.receive()
+            assert (pong.type, pong.data) == (aiohttp.WSMsgType.PONG, b"here")
 
 
 async def test_bolt_answers_messages_commands_and_presses(sim: SlackSimulator) -> None:

@@ -31,6 +31,16 @@ class RecordedCall:
     error: str | None = None
 
 
+SCOPES = frozenset(
+    {
+        "app_mentions:read", "assistant:write", "channels:history", "channels:read", "chat:write", "commands",
+        "groups:history", "groups:read", "im:history", "im:read", "im:write", "reactions:write", "team:read",
+        "users:read",
+    }
+)  # fmt: skip
+SCOPE_GROUPS = {"im": "im", "channel": "channels", "group": "groups"}
+
+
 class WebApi:
     """The methods of one app's tokens; `tokens` fixes the ones let in, by their kind (`xoxb`, `xapp`)."""
 
@@ -46,7 +56,7 @@ class WebApi:
         self.calls: list[RecordedCall] = []
         self.unknown_methods: list[str] = []
         self.tokens: dict[str, str] = {}
-        self.scopes: Collection[str] | None = None
+        self.scopes: Collection[str] = SCOPES
         self.limits: RateLimits | None = None
         self._world = world
         self._events = events
@@ -80,19 +90,28 @@ class WebApi:
         if (method := self._methods.get(name)) is None:
             self.unknown_methods.append(name)
             raise SlackError("unknown_method", req_method=name)
+        scope = self._scope(method, params)
         if name != "api.test":
-            self._authorize(method, params.token)
+            self._authorize(method, scope, params.token)
         chats = self._chats_of(params)
         if (pending := self._faults.take(BEFORE, method=name, chats=chats)) is not None:
-            return strike(pending.fault, request, method.scope)
+            return strike(pending.fault, request, scope)
         self._check_limit(name, method, params)
         if self._faults.take({"end_stream"}, method=name, chats=chats) is not None:
             self._end_stream(params)
         body = method.run(Call(self._world, self._events, params, self._echo, self._socket_url))
-        response = json_response(with_warnings(body, params.warnings), headers=self._headers(method))
+        response = json_response(with_warnings(body, params.warnings), headers=self._headers(scope))
         return await self._spoil(response, request, name, chats)
 
-    def _authorize(self, method: Method, token: str) -> None:
+    def _scope(self, method: Method, params: Params) -> str | None:
+        """Return the scope that is needed: for conversations it is told apart by their kind."""
+        group, colon, right = (method.scope or "").partition(":")
+        channel = self._world.find(params.text("channel"))
+        if group != "channels" or channel is None:
+            return method.scope
+        return SCOPE_GROUPS[channel.type] + colon + right
+
+    def _authorize(self, method: Method, scope: str | None, token: str) -> None:
         """docs.slack.dev/authentication/tokens: bot tokens begin with xoxb-, app-level ones with xapp-."""
         if not token:
             raise SlackError("not_authed")
@@ -101,9 +120,8 @@ class WebApi:
             raise SlackError("invalid_auth")
         if kind != method.token:
             raise SlackError("not_allowed_token_type")
-        if kind == "xoxb" and self.scopes is not None and method.scope not in (None, *self.scopes):
-            provided = ",".join(sorted(self.scopes))
-            raise SlackError("missing_scope", needed=method.scope, provided=provided)
+        if kind == "xoxb" and scope not in (None, *self.scopes):
+            raise SlackError("missing_scope", needed=scope, provided=",".join(sorted(self.scopes)))
 
     def _check_limit(self, name: str, method: Method, params: Params) -> None:
         if self.limits is not None:
@@ -117,9 +135,9 @@ class WebApi:
         if message is not None and message.stream is not None:
             message.stream, message.seen.extra["streaming"] = None, False
 
-    def _headers(self, method: Method) -> dict[str, str]:
-        scopes = {} if self.scopes is None else {"X-OAuth-Scopes": ",".join(sorted(self.scopes))}
-        return scopes if method.scope is None else {**scopes, "X-Accepted-OAuth-Scopes": method.scope}
+    def _headers(self, scope: str | None) -> dict[str, str]:
+        scopes = {"X-OAuth-Scopes": ",".join(sorted(self.scopes))}
+        return scopes if scope is None else {**scopes, "X-Accepted-OAuth-Scopes": scope}
 
     async def _spoil(
         self, response: web.Response, request: web.Request, name: str, chats: set[str]

@@ -68,6 +68,6 @@ def own_message_of(call: Call, channel: Channel, refusal: str) -> Message:
     message = channel.message(call.params.required("ts"))
     if message is None or message.seen.extra.get("ephemeral_to"):
         raise SlackError("message_not_found")
-    if not message.by_bot:
+    if message.sender.id != call.app.bot.id:
         raise SlackError(refusal)
     return message

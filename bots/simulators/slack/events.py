@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any, Literal
 
-from bots.simulators.slack.world import App, Channel, Message, User, World, bot_profile
+from bots.simulators.slack.world import App, Channel, Message, User, World
 
 Kind = Literal["events_api", "slash_commands", "interactive"]
 
@@ -133,4 +133,4 @@ def message_event(app: App, message: Message) -> dict[str, Any]:
     for name in ("reply_count", "reply_users", "reply_users_count", "latest_reply"):
         body.pop(name, None)
     where = {"channel": message.channel.id, "channel_type": message.channel.type, "event_ts": message.ts}
-    return {**body, **({"bot_profile": bot_profile(app)} if message.by_bot else {}), **where}
+    return {**body, **where}

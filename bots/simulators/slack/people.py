@@ -12,7 +12,7 @@ from bots.simulators.control import Saying
 from bots.simulators.refusal import Refusal
 from bots.simulators.slack.blocks import show_blocks
 from bots.simulators.slack.events import Delivery, Events
-from bots.simulators.slack.mrkdwn import decoded, escaped
+from bots.simulators.slack.mrkdwn import decoded, escaped, show_mrkdwn
 from bots.simulators.slack.world import Channel, ChannelType, Message, User, World, is_id
 
 LONGEST = 40_000
@@ -51,6 +51,14 @@ class People:
         )
         if saying.thread is not None and thread_ts is None:
             channel.threads[saying.thread] = message.ts
+        return message, self._heard(message)
+
+    def say_as_bot(self, chat: str, name: str, text: str) -> tuple[Message, list[Delivery]]:
+        """Let another app say something: its messages carry a `bot_id` and no subtype."""
+        channel = self.world.open(chat, "channel")
+        bot = self.world.bot(name)
+        text = self.typed(text)
+        message = self.world.add(channel, bot, text, show_mrkdwn(text, self.world.name_of), rings=False)
         return message, self._heard(message)
 
     def place(self, saying: Saying) -> tuple[Channel, User]:

@@ -65,11 +65,12 @@ class Responses:
             return json_response(error.as_json(), status=500 if error.code == "no_text" else 400)
         return web.Response(text="ok")
 
-    def acknowledge(self, path: str, reply: Any) -> None:
+    def acknowledge(self, path: str, command: str, reply: Any) -> None:
         """Show what came with an acknowledgement: text, or a message as an address takes it."""
-        body = reply if isinstance(reply, dict) else {"text": str(reply)}
-        if body:
-            self._write(self._urls[path], body)
+        try:
+            self._write(self._urls[path], reply if isinstance(reply, dict) else {"text": str(reply)})
+        except SlackError:
+            self.fail(path, command, "invalid_command_response")
 
     def fail(self, path: str, command: str, code: str) -> None:
         """Show the user what the platform itself says when the app did not answer in time."""

@@ -18,7 +18,7 @@ from bots.simulators.ledger import Seen
 from bots.simulators.refusal import Refusal
 from bots.simulators.server import LoopbackServer
 from bots.simulators.slack.alarm import AlarmClock
-from bots.simulators.slack.api import RecordedCall, WebApi
+from bots.simulators.slack.api import SCOPES, RecordedCall, WebApi
 from bots.simulators.slack.dispatch import RETRY_DELAYS, Attempt, Dispatch
 from bots.simulators.slack.events import Delivery, Events
 from bots.simulators.slack.limits import RateLimits
@@ -41,7 +41,7 @@ class SlackSimulator:
     """The platform; `async with SlackSimulator() as sim` serves it at `sim.api_url`.
 
     `token` and `app_token` fix the ones that are let in (others get `invalid_auth`); without them every
-    `xoxb-` and `xapp-` token is the app's. `scopes` are the bot token's (None: all), `listens` the events the
+    `xoxb-` and `xapp-` token is the app's. `scopes` are the bot token's, `listens` the events the
     app subscribed to, with its own messages among them unless `echo` is off; `limits` switches on the rate
     limits, `retry_delays` are the seconds before an event is tried again. `/name` is a command only when
     named in `commands`.
@@ -57,7 +57,7 @@ class SlackSimulator:
         name: str = "parley",
         commands: Collection[str] = ("/parley",),
         request_url: str = "",
-        scopes: Collection[str] | None = None,
+        scopes: Collection[str] = SCOPES,
         listens: Collection[str] = LISTENS,
         echo: bool = True,
         limits: bool = False,
@@ -176,6 +176,12 @@ class SlackSimulator:
         """Let a user type a command; returns its trigger id. Raises Refusal."""
         return self._command(Saying(chat=chat, user=user, text=f"{command} {text}".rstrip()), command, text)
 
+    def say_as_bot(self, chat: str, name: str, text: str) -> str:
+        """Let another app's bot say something in a channel; returns its `ts`."""
+        message, deliveries = self._people.say_as_bot(chat, name, text)
+        self._tell(deliveries)
+        return message.ts
+
     def edit(self, chat: str, ts: str, text: str) -> None:
         """Let a user change an own message; the app gets `message_changed`."""
         self._tell(self._people.edit(self.message(chat, ts), text))
@@ -279,7 +285,7 @@ class SlackSimulator:
             return
         path = delivery.payload["response_url"].removeprefix(self.url)
         if outcome.reason is None and outcome.reply:
-            self._responses.acknowledge(path, outcome.reply)
+            self._responses.acknowledge(path, delivery.event_type, outcome.reply)
         elif outcome.reason is not None and delivery.kind == "slash_commands":
             timed_out = outcome.reason in ("timeout", "http_timeout") and not outcome.nobody
             code = "operation_timeout" if timed_out else "dispatch_failed"

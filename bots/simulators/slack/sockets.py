@@ -24,6 +24,7 @@ from bots.simulators.slack.outcome import ACKNOWLEDGE_SECONDS, Outcome
 MOST_CONNECTIONS = 10
 HOST = "applink-simulated"
 CONNECTION_SECONDS = 3600
+PING_SECONDS = 20.0
 LOST: Any = object()
 
 
@@ -79,7 +80,7 @@ class Sockets:
         self._tickets.discard(ticket)
         if (pending := self._faults.take({"refuse_socket"})) is not None:
             return web.Response(status=pending.fault.status)
-        socket = web.WebSocketResponse(autoping=True)
+        socket = web.WebSocketResponse(heartbeat=PING_SECONDS)
         await socket.prepare(request)
         if len(self) >= MOST_CONNECTIONS:
             await socket.send_str(self._bye("too_many_websockets"))

@@ -121,7 +121,7 @@ class Message:
         if self.client_msg_id is not None:
             body["client_msg_id"] = self.client_msg_id
         if self.by_bot:
-            body |= {"bot_id": app.bot_id, "app_id": app.id, "bot_profile": bot_profile(app)}
+            body |= bot_fields(app, self.sender)
         if self.blocks:
             body["blocks"] = self.blocks
         if self.edited_at is not None:
@@ -149,14 +149,13 @@ class Message:
         }  # fmt: skip
 
 
-def bot_profile(app: App) -> dict[str, Any]:
-    return {
-        "id": app.bot_id,
-        "app_id": app.id,
-        "name": app.bot.name,
-        "deleted": False,
-        "team_id": app.team_id,
-    }
+def bot_fields(app: App, sender: User) -> dict[str, Any]:
+    """Return what marks a message as an app's: this one's, or another's."""
+    bot_id, app_id = app.bot_id, app.id
+    if sender.id != app.bot.id:
+        bot_id, app_id = stable_id("B", sender.name), stable_id("A", sender.name)
+    profile = {"id": bot_id, "app_id": app_id, "name": sender.name, "deleted": False, "team_id": app.team_id}
+    return {"bot_id": bot_id, "app_id": app_id, "bot_profile": profile}
 
 
 class World:
@@ -202,6 +201,11 @@ class World:
         given = user_id or (name if is_id(name, "UW") else stable_id("U", name))
         return self._users.setdefault(given, User(id=given, name=name))
 
+    def bot(self, name: str) -> User:
+        """Return another app's bot user with this name, known from now on."""
+        bot = User(id=stable_id("U", f"bot:{name}"), name=name, is_bot=True)
+        return self._users.setdefault(bot.id, bot)
+
     def name_of(self, some_id: str) -> str:
         """Return what a mention of this id is shown as."""
         if (user := self._users.get(some_id)) is not None:
@@ -227,7 +231,7 @@ class World:
         seen = Seen(
             id=ts,
             chat=channel.name,
-            author=author or (BOT if sender.is_bot else sender.name),
+            author=author or (BOT if sender.id == self.app.bot.id else sender.name),
             versions=[self.version(shown)],
             extra={
                 "chat_id": channel.id, "author_id": sender.id, "thread": thread_ts, "reactions": [],
