@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
+from bots.simulators.discord import DiscordSimulator
 from bots.simulators.model import ModelSimulator
 from bots.simulators.slack import SIGNING_SECRET, SlackSimulator
 from bots.simulators.telegram import TelegramSimulator
@@ -36,6 +37,22 @@ async def simulate_telegram(port: int) -> None:
     """
     sim = TelegramSimulator(port=port)
     settings = ("TELEGRAM_API_URL={url}", "TELEGRAM_TOKEN=100001:simulated", "PARLEY_ACCESS=open")
+    hint = """curl -d '{{"chat": "ann", "user": "ann", "text": "hello"}}' {url}/_sim/say"""
+    await run_alone(sim, port, settings, (hint, "curl {url}/_sim/seen"))
+
+
+async def simulate_discord(port: int) -> None:
+    """Serve Discord's REST API and gateway on a loopback port (0: any free one) until SIGINT or SIGTERM.
+
+    Exits with one line when the port is taken.
+    """
+    sim = DiscordSimulator(port=port)
+    settings = (
+        "DISCORD_API_URL={url}/api/v10",
+        "DISCORD_GATEWAY_URL={socket_url}",
+        "DISCORD_TOKEN=simulated",
+        "PARLEY_ACCESS=open",
+    )
     hint = """curl -d '{{"chat": "ann", "user": "ann", "text": "hello"}}' {url}/_sim/say"""
     await run_alone(sim, port, settings, (hint, "curl {url}/_sim/seen"))
 
@@ -75,7 +92,7 @@ async def run_alone(sim: Simulator, port: int, settings: Sequence[str], hints: S
         # Whoever read a line may send the signal at once.
         with signalled() as signal_came:
             for line in (*settings, "", *hints):
-                print(line.format(url=sim.url), flush=True)
+                print(line.format(url=sim.url, socket_url=sim.url.replace("http", "ws", 1)), flush=True)
             await signal_came.wait()
     finally:
         await sim.stop()

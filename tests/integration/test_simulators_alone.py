@@ -59,6 +59,25 @@ async def test_telegram_alone(number: signal.Signals) -> None:
         assert await process.wait() == 0
 
 
+async def test_discord_alone() -> None:
+    async with running("simulate_discord") as process, aiohttp.ClientSession() as http:
+        settings = await settings_of(process)
+        assert set(settings) == {"DISCORD_API_URL", "DISCORD_GATEWAY_URL", "DISCORD_TOKEN", "PARLEY_ACCESS"}
+        api, token = settings["DISCORD_API_URL"], settings["DISCORD_TOKEN"]
+        async with http.get(f"{api}/users/@me", headers={"Authorization": f"Bot {token}"}) as answer:
+            assert (await answer.json())["username"] == "parley_bot"
+        async with http.ws_connect(settings["DISCORD_GATEWAY_URL"]) as socket:
+            assert (await socket.receive_json())["op"] == 10
+            await socket.send_json({"op": 2, "d": {"token": token, "intents": 1 << 12}})
+            assert (await socket.receive_json())["t"] == "READY"
+            said = {"chat": "ann", "user": "ann", "text": "hello"}
+            async with http.post(f"{api.removesuffix('/api/v10')}/_sim/say", json=said) as answer:
+                number = (await answer.json())["id"]
+            assert (await socket.receive_json())["d"]["id"] == number
+            process.terminate()
+            assert await process.wait() == 0
+
+
 async def test_slack_alone() -> None:
     async with running("simulate_slack") as process, aiohttp.ClientSession() as http:
         settings = await settings_of(process)
