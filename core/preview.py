@@ -127,7 +127,8 @@ class Preview:
                 shown = self._text
                 wait = await self._paint(shown)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._closing.wait(), max(self._pace(), wait))
+                    async with asyncio.timeout(max(self._pace(), wait)):
+                        await self._closing.wait()
 
     async def _paint(self, text: str) -> float:
         """Show one state of the text; gives the seconds that the platform wants us to wait."""
@@ -135,7 +136,7 @@ class Preview:
             if isinstance(self._adapter, CanDraft):
                 await self._adapter.draft(self._place, text)
             elif isinstance(self._adapter, CanEdit) and self.receipt is not None:
-                await self._adapter.edit(self._place, self.receipt, self._adapter.split(text)[0])
+                await self._adapter.edit(self._place, self.receipt, self._beginning(text))
         except ChannelError as error:
             self._drop()
             return error.retry_after or (4 * self._pace() if isinstance(error, NotSent) else 0.0)
@@ -143,6 +144,10 @@ class Preview:
             log.exception("channel broke", op="preview")
             self._drop()
         return 0.0
+
+    def _beginning(self, text: str) -> str:
+        """What fits the first message. Cutting is dear, so it is given no more than it needs."""
+        return self._adapter.split(text[: 2 * self._adapter.traits.max_text])[0]
 
     def _drop(self) -> None:
         self._metrics.previews_dropped.labels(channel=self._place.channel).inc()

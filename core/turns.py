@@ -102,8 +102,7 @@ class Turns:
         conversation is let go."""
         while not await is_settled():
             self._changed.clear()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), self._poll_seconds)
+            await _heard(self._changed, self._poll_seconds)
 
     async def drain(self, seconds: float) -> None:
         """Take nothing new, let running turns finish, and hand back those that cannot in time."""
@@ -155,8 +154,7 @@ class Turns:
 
     async def _sweep(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._woken.wait(), self._poll_seconds)
+            await _heard(self._woken, self._poll_seconds)
             self._woken.clear()
             try:
                 await self._claim()
@@ -199,6 +197,14 @@ class Turns:
             with contextlib.suppress(StoreError):
                 if await self._records.stop_waits(conversation_id):
                     stopped.set()
+
+
+async def _heard(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but no longer. Not by `wait_for`: before Python 3.12 it forgets a cancellation
+    that comes together with the event, and whoever loops then never ends."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _end(former: asyncio.Task[None] | None) -> None:
