@@ -169,3 +169,16 @@ async def test_commands_are_listed_by_server_and_for_their_owner_only(
         400,
         "APPLICATION_COMMAND_INVALID_NAME",
     )
+
+
+async def test_a_fault_may_be_tied_to_the_chat_of_a_command(sim: DiscordSimulator, client: Listener) -> None:
+    sim.fault("forbidden", method="edit_webhook_message", chat="general")
+    for chat in ("ann", "general"):
+        sim.slash(chat, "ann", "help")
+        interaction = await client.next("interaction")
+        await interaction.response.defer(thinking=True)
+        if chat == "ann":
+            await interaction.edit_original_response(content="fine")
+    with pytest.raises(discord.Forbidden):
+        await interaction.edit_original_response(content="not fine")
+    assert [seen.text for seen in sim.seen()] == ["fine", ""]

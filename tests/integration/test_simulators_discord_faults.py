@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from bots.simulators.discord import DiscordSimulator
-from tests.integration.discord_client import Listener, Rest, discord, listening
+from tests.integration.discord_client import ALL_INTENTS, TOKEN, Listener, Rest, connected, discord, listening
 
 
 @pytest.fixture
@@ -23,9 +23,14 @@ async def client(sim: DiscordSimulator) -> AsyncIterator[Listener]:
 
 
 @pytest.fixture
-async def rest(sim: DiscordSimulator) -> AsyncIterator[Rest]:
-    async with aiohttp.ClientSession() as http:
-        yield Rest(sim, http)
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+@pytest.fixture
+async def rest(sim: DiscordSimulator, http: aiohttp.ClientSession) -> Rest:
+    return Rest(sim, http)
 
 
 def messages_in(sim: DiscordSimulator, chat: str = "ann") -> str:
@@ -146,3 +151,34 @@ async def test_too_many_invalid_requests_are_a_ban() -> None:
         assert "Via" not in headers
         sim.clock.turn(601)
         assert (await rest.call("GET", "/users/@me", token="right"))[0] == 200
+
+
+async def test_starts_are_counted_and_spaced(http: aiohttp.ClientSession) -> None:
+    async with DiscordSimulator(starts_a_day=2, limits=True) as sim:
+        rest = Rest(sim, http)
+        async with connected(http, sim) as socket:
+            await socket.identify()
+        _, body, _ = await rest.call("GET", "/gateway/bot")
+        limit = body["session_start_limit"]
+        assert (body["url"], limit["total"], limit["remaining"]) == (sim.gateway_url, 2, 1)
+        identify = {"token": TOKEN, "intents": ALL_INTENTS}
+        async with connected(http, sim) as socket:
+            await socket.send(2, identify)
+            assert (await socket.next())["op"] == 9
+        sim.clock.turn(6)
+        async with connected(http, sim) as socket:
+            await socket.identify()
+        sim.clock.turn(6)
+        async with connected(http, sim) as socket:
+            await socket.send(2, identify)
+            assert (await socket.next())["op"] == 9
+        sim.clock.turn(86_400)
+        async with connected(http, sim) as socket:
+            await socket.identify()
+
+
+async def test_too_many_payloads_close_the_connection(http: aiohttp.ClientSession) -> None:
+    async with DiscordSimulator() as sim, connected(http, sim) as socket:
+        for _ in range(121):
+            await socket.send(1, None)
+        assert await socket.close_code() == 4008

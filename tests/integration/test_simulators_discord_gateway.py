@@ -9,10 +9,8 @@ import pytest
 from bots.simulators.discord import DiscordSimulator
 from bots.simulators.discord.intents import GUILD_MEMBERS, MESSAGE_CONTENT, PRIVILEGED
 from tests.integration.discord_client import (
-    ALL_INTENTS,
     TOKEN,
     Listener,
-    Rest,
     Socket,
     connected,
     discord,
@@ -72,6 +70,16 @@ async def test_a_session_begins_with_its_servers_and_channels(sim: DiscordSimula
         assert (await client.next("guild_join")).name == "elsewhere"
     assert thread
     assert sim.unknown_routes == []
+
+
+async def test_what_is_said_to_nobody_is_only_in_the_history(sim: DiscordSimulator) -> None:
+    assert sim.connected == 0
+    sim.say("ann", "ann", "too early")
+    async with listening(sim) as client:
+        assert sim.connected == 1
+        sim.say("ann", "ann", "in time")
+        assert (await client.next_by_user()).content == "in time"
+    await sim.wait_for(lambda _: sim.connected == 0)
 
 
 @pytest.mark.parametrize("kind", ["drop", "reconnect", "invalid_session"])
@@ -216,30 +224,6 @@ async def test_a_client_without_a_heartbeat_is_cut_off(http: Any) -> None:
         assert await socket.close_code() == 4009
 
 
-async def test_starts_are_counted_and_spaced(http: Any) -> None:
-    async with DiscordSimulator(starts_a_day=2, limits=True) as sim:
-        rest = Rest(sim, http)
-        async with connected(http, sim) as socket:
-            await socket.identify()
-        _, body, _ = await rest.call("GET", "/gateway/bot")
-        limit = body["session_start_limit"]
-        assert (body["url"], limit["total"], limit["remaining"]) == (sim.gateway_url, 2, 1)
-        identify = {"token": TOKEN, "intents": ALL_INTENTS}
-        async with connected(http, sim) as socket:
-            await socket.send(2, identify)
-            assert (await socket.next())["op"] == 9
-        sim.clock.turn(6)
-        async with connected(http, sim) as socket:
-            await socket.identify()
-        sim.clock.turn(6)
-        async with connected(http, sim) as socket:
-            await socket.send(2, identify)
-            assert (await socket.next())["op"] == 9
-        sim.clock.turn(86_400)
-        async with connected(http, sim) as socket:
-            await socket.identify()
-
-
 async def test_two_sessions_both_hear_and_shards_hear_their_own(sim: DiscordSimulator, http: Any) -> None:
     async with connected(http, sim) as first, connected(http, sim) as second:
         for number, socket in enumerate((first, second)):
@@ -298,9 +282,3 @@ async def test_the_handshake_may_fail(sim: DiscordSimulator, http: Any) -> None:
     with pytest.raises(aiohttp.WSServerHandshakeError, match="503"):
         async with connected(http, sim):
             pass
-
-
-async def test_too_many_payloads_close_the_connection(socket: Socket) -> None:
-    for _ in range(121):
-        await socket.send(1, None)
-    assert await socket.close_code() == 4008

@@ -170,6 +170,7 @@ class Connection:
         session.connection, session.left_at = self, None
         session.wake()
         self._telling = asyncio.create_task(self._tell(session))
+        self.gateway.world.ledger.announce()
 
     async def _tell(self, session: Session) -> None:
         """Hand out events in order until the connection ends or is struck."""

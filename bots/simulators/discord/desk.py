@@ -75,6 +75,9 @@ class Desk:
     def open(self, interaction: Interaction) -> None:
         self.interactions.append(interaction)
 
+    def find(self, token: str) -> Interaction | None:
+        return next((each for each in self.interactions if each.token == token), None)
+
     def unanswered(self) -> list[Interaction]:
         """Return those whose users were told that the application did not respond."""
         late = self._clock.now() - DEADLINE
@@ -82,22 +85,18 @@ class Desk:
 
     def to_answer(self, number: int, token: str) -> Interaction:
         """Return the interaction that gets its first answer; raises ApiError 10062 or 40060."""
-        for each in self.interactions:
-            if each.id == number and each.token == token:
-                if each.answered:
-                    raise ApiError(400, 40060, "Interaction has already been acknowledged.")
-                if self._clock.now() - each.at > DEADLINE:
-                    break
-                return each
-        raise unknown("interaction", 10062)
+        asked = self.find(token)
+        if asked is not None and asked.id == number and asked.answered:
+            raise ApiError(400, 40060, "Interaction has already been acknowledged.")
+        if asked is None or asked.id != number or self._clock.now() - asked.at > DEADLINE:
+            raise unknown("interaction", 10062)
+        return asked
 
     def to_follow(self, token: str) -> Interaction:
         """Return the answered interaction of a token; raises ApiError 10015 or 50027."""
-        for each in self.interactions:
-            if each.token == token:
-                if self._clock.now() - each.at > TOKEN_LIFE:
-                    raise ApiError(401, 50027, "Invalid Webhook Token")
-                if not each.answered:
-                    break
-                return each
-        raise unknown("Webhook", 10015)
+        asked = self.find(token)
+        if asked is not None and self._clock.now() - asked.at > TOKEN_LIFE:
+            raise ApiError(401, 50027, "Invalid Webhook Token")
+        if asked is None or not asked.answered:
+            raise unknown("Webhook", 10015)
+        return asked

@@ -25,7 +25,8 @@ SIZES = {
     "trigger_typing_indicator": (5, 5.0),
     "create_reaction": (1, 0.25),
     "create_dm": (10, 10.0),
-    "execute_webhook": (5, 2.0),
+    "create_followup_message": (5, 2.0),
+    "edit_webhook_message": (5, 2.0),
 }
 # Without it clients take a 429 for one of the proxy's, which tells nothing about when to come back.
 VIA = {"Via": "1.1 google"}

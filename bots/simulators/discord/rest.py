@@ -114,9 +114,11 @@ class Rest:
         return reset(request)
 
     def _place(self, variables: dict[str, str]) -> tuple[set[str], bool]:
-        """Return the names of the call's channel, and whether it is a direct one."""
+        """Return the names of the channel that the call or its interaction is in, and if it is direct."""
         given = variables.get("channel", "")
         channel = self.house.world.channels.get(int(given)) if is_id(given) else None
+        if (asked := self.house.desk.find(variables.get("token", ""))) is not None:
+            channel = asked.channel
         if channel is None:
             return {given}, False
         return channel.names, channel.type == DIRECT

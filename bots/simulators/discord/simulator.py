@@ -110,6 +110,11 @@ class DiscordSimulator:
         return self._rest.unknown_routes
 
     @property
+    def connected(self) -> int:
+        """How many sessions have a connection now; what is said while there is none, only history tells."""
+        return sum(session.left_at is None for session in self.gateway.sessions.values())
+
+    @property
     def interactions(self) -> list[Interaction]:
         return self.desk.interactions
 
