@@ -31,7 +31,7 @@ class GroupCommit(Generic[Row, Result]):
         self,
         commit: Commit[Row, Result],
         *,
-        most: int = 256,
+        most: int = 64,
         room: int = 2000,
         repeats: int = 8,
         drain_seconds: float = 10.0,

@@ -69,7 +69,7 @@ class PostgresJournal:
 
 @asynccontextmanager
 async def open_journal(
-    engine: AsyncEngine, metrics: Metrics, *, most: int = 256, room: int = 2000, drain_seconds: float = 10.0
+    engine: AsyncEngine, metrics: Metrics, *, most: int = 64, room: int = 2000, drain_seconds: float = 10.0
 ) -> AsyncIterator[PostgresJournal]:
     """A journal with its writer running; leaving writes what is queued."""
     connection = HotConnection(engine)

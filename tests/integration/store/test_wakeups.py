@@ -15,7 +15,7 @@ from uuid_utils.compat import uuid7
 from core.rows import Closing, Work, Writing
 from tests.integration.store.ground import Instance, turn_of
 
-MANY = int(os.environ.get("PARLEY_TEST_INTERLEAVINGS", "3000"))
+MANY = int(os.environ.get("PARLEY_TEST_INTERLEAVINGS", "1500"))
 FORGOTTEN = """
     SELECT count(*) FROM conversations c
      WHERE c.lease_owner IS NULL AND c.wake_at IS NULL
