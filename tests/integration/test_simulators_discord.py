@@ -131,7 +131,8 @@ async def test_text_is_bounded_and_not_empty(sim: DiscordSimulator, client: List
     with pytest.raises(discord.HTTPException) as empty:
         await channel.send(" \n ")
     assert (empty.value.status, empty.value.code) == (400, 50006)
-    await channel.send(file=discord.File(__file__, "a.py"))
+    await channel.send(file=discord.File(__file__, "a.py"), suppress_embeds=True)
+    assert sim.seen("ann")[-1].extra["flags"] == discord.MessageFlags(suppress_embeds=True).value
     assert [seen.text for seen in sim.seen("ann") if seen.by_bot] == ["x" * 2000, ""]
 
 

@@ -81,6 +81,7 @@ async def test_a_429_tells_its_scope(
     assert (status, body["retry_after"], body["global"]) == (429, 1.5, scope == "global")
     assert (headers["Retry-After"], headers["X-RateLimit-Scope"]) == ("2", scope)
     assert headers.get("X-RateLimit-Global") == everywhere
+    assert (headers["X-RateLimit-Remaining"], headers["X-RateLimit-Reset-After"]) == ("0", "1.500")
     assert sim.limits.invalid_requests == (scope != "shared")
 
 

@@ -112,7 +112,7 @@ def fill(call: Call, message: Message) -> Any:
         draft.attachments,
     )
     message.seen.extra |= {
-        "loading": False, "pings": call.world.names_of(message.pings, message.author), "embeds": draft.embeds,
+        "loading": False, "flags": message.flags, "pings": call.world.names_of(message.pings, message.author), "embeds": draft.embeds,
     }  # fmt: skip
     call.world.ledger.edit(message.seen, call.world.version(draft.content))
     if not message.ephemeral:

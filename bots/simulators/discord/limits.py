@@ -107,6 +107,12 @@ class Limits:
             self._admit_globally(now)
         return bucket.headers(now)
 
+    def exhausted(self, route: str, seconds: float) -> dict[str, str]:
+        """Return the headers of a bucket that has nothing left for so long."""
+        now = self._now()
+        size, _ = self.sizes.get(route, GENEROUS)
+        return Bucket(bucket_id(route), size, seconds, ends=now + seconds, used=size).headers(now)
+
     def _admit_globally(self, now: float) -> None:
         count, window = GLOBAL
         forget(self._recent, now - window)

@@ -112,7 +112,7 @@ def change(call: Call, message: Message) -> Any:
     )
     message.seen.extra["embeds"] = after.embeds
     if "flags" in call.body:
-        message.flags = message.flags & ~SETTABLE | draft.flags
+        message.flags = message.seen.extra["flags"] = message.flags & ~SETTABLE | draft.flags
     if "content" in call.body:
         message.mentions = call.world.known_users(pings_of(after.content, draft.allowed))
     call.world.ledger.edit(message.seen, call.world.version(after.content))

@@ -85,7 +85,8 @@ class Rest:
         body = record.params = await read_body(request)
         chats, direct = self._place(variables)
         if (pending := self.house.gateway.faults.take(BEFORE, method=route.name, chats=chats)) is not None:
-            return strike(pending.fault, request, direct=direct)
+            spent = self.limits.exhausted(route.name, pending.fault.seconds)
+            return strike(pending.fault, request, direct=direct, spent=spent)
         token = request.headers.get("Authorization", "").removeprefix("Bot ")
         if not route.open and not self._admits(token):
             raise unauthorized()

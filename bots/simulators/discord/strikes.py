@@ -61,11 +61,14 @@ class WatchedFaults(FaultQueue):
         return pending.fault if pending else None
 
 
-def strike(fault: Fault, request: web.Request, *, direct: bool) -> web.Response:
-    """Return what the client gets of a call that is not done; raises ApiError."""
+def strike(fault: Fault, request: web.Request, *, direct: bool, spent: dict[str, str]) -> web.Response:
+    """Return what the client gets of a call that is not done; raises ApiError.
+
+    `spent` are the headers of an empty bucket, for the 429s.
+    """
     match fault.kind:
         case "too_many_requests" | "global_limit" | "shared_limit":
-            raise RateLimited(fault.seconds, SCOPES[fault.kind])
+            raise RateLimited(fault.seconds, SCOPES[fault.kind], spent)
         case "server_error":
             raise ApiError(fault.status, 0, f"{fault.status}: {responses.get(fault.status, 'Unknown Error')}")
         case "unauthorized":

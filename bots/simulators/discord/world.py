@@ -129,7 +129,11 @@ class World:
             mentions=self.known_users(pings), embeds=draft.embeds, components=draft.components,
             attachments=draft.attachments, interaction=interaction,
         )  # fmt: skip
-        message.seen.extra |= {"silent": bool(message.flags & SILENT), "ephemeral": message.ephemeral}
+        message.seen.extra |= {
+            "silent": bool(message.flags & SILENT),
+            "ephemeral": message.ephemeral,
+            "flags": message.flags,
+        }
         self.messages[number] = message
         if not message.ephemeral:
             channel.messages[number] = message
