@@ -7,8 +7,8 @@ again. Text that came before a break is kept for the case that nothing better fo
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -128,7 +128,8 @@ class Answering:
             wait = chain.after(answer.error, self._clock.monotonic())
             if wait is None or self._clock.monotonic() + wait >= deadline:
                 return replace(answer, text=best)
-            await _either(asyncio.sleep(wait), stopped)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), wait)
             if stopped.is_set():
                 return replace(answer, text=best, stopped=True)
             owed = answer.settlement
@@ -140,10 +141,12 @@ class Answering:
         heard = _Heard()
         left = deadline - self._clock.monotonic()
         try:
-            async with asyncio.timeout(left):
-                await _either(self._read(self._model.answer(request), heard, show), stopped)
+            async with asyncio.timeout(left) as limit:
+                with _ended_by(stopped, limit):
+                    await self._read(self._model.answer(request), heard, show)
         except TimeoutError:
-            heard.error = ModelUnavailable("the time for this turn was up", code="deadline")
+            if not stopped.is_set():
+                heard.error = ModelUnavailable("the time for this turn was up", code="deadline")
         except ModelError as error:
             heard.error = error
         except Exception as error:  # a provider that breaks its promise is one that is away
@@ -214,16 +217,16 @@ def _said_nothing(finish: Finish | None) -> ModelError:
     return (ModelUnavailable if reason == "stop" else ModelRefused)(words, code="empty")
 
 
-async def _either(work: Awaitable[None], stopped: asyncio.Event) -> None:
-    """Wait for the work or for the stop, whichever is first; the work is ended with the wait."""
-    working = asyncio.ensure_future(work)
-    stopping = asyncio.ensure_future(stopped.wait())
+@contextmanager
+def _ended_by(stopped: asyncio.Event, limit: asyncio.Timeout) -> Iterator[None]:
+    """In this block a stop is the end of the time: one task that waits costs less than asking in another."""
+    watching = asyncio.create_task(_end_at(stopped, limit), name="stop")
     try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
+        yield
     finally:
-        working.cancel()
-        stopping.cancel()
-        # Unlike awaiting one after the other, this hears when we are cancelled ourselves meanwhile.
-        await asyncio.gather(working, stopping, return_exceptions=True)
+        watching.cancel()
+
+
+async def _end_at(stopped: asyncio.Event, limit: asyncio.Timeout) -> None:
+    await stopped.wait()
+    limit.reschedule(asyncio.get_running_loop().time())
