@@ -6,13 +6,14 @@ CPU is user and system time of this process; wall time on a shared machine says 
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
 from bots.bench.servers import Servers
 from bots.bench.talk import WARM_TURNS, Turn
+from bots.heap import settle
 
 WARM_SECONDS = 60.0
 """A contender that is not ready by then never will be."""
@@ -69,13 +70,20 @@ def middle(samples: Sequence[Sample], figure: Figure) -> Middle:
 
 
 async def measure(
-    contenders: Sequence[Contender], servers: Servers, *, rounds: int, seconds: float
+    contenders: Sequence[Contender],
+    servers: Servers,
+    *,
+    rounds: int,
+    seconds: float,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Samples:
     """Every contender for so many seconds a round, the first one moving on with every round."""
     for contender in contenders:
         await _fill(contender)
+    settle()  # as a gateway does, and so that nobody pays for the heap of the others
     samples: Samples = {contender.name: [] for contender in contenders}
     for number in range(rounds):
+        say(f"round {number + 1} of {rounds}")
         start = number % len(contenders)
         for contender in (*contenders[start:], *contenders[:start]):
             samples[contender.name].append(await _sample(contender, servers, seconds))

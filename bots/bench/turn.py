@@ -6,7 +6,7 @@ the floor  E: the same rows and Redis traffic by hand, without a model
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 
@@ -74,7 +74,13 @@ class Turns:
 
 
 async def bench_turn(
-    database_url: str, redis_url: str, *, rounds: int, concurrency: int, seconds: float
+    database_url: str,
+    redis_url: str,
+    *,
+    rounds: int,
+    concurrency: int,
+    seconds: float,
+    say: Callable[[str], None] = lambda line: None,
 ) -> Report:
     """Measure on servers of this machine, in databases made for it and removed again; Redis's database 0
     gets keys that expire. `seconds` are for one contender in one round."""
@@ -83,7 +89,7 @@ async def bench_turn(
         _open_turns(database_url, redis_url, concurrency) as turns,
     ):
         contenders = list(turns.contenders(concurrency))
-        samples = await measure(contenders, servers, rounds=rounds, seconds=seconds)
+        samples = await measure(contenders, servers, rounds=rounds, seconds=seconds, say=say)
         about = describe(servers.versions) | {
             "run": f"{rounds} interleaved rounds of {seconds:g} s, {concurrency} lanes, {_loop()}"
         }

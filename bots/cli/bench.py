@@ -25,11 +25,20 @@ async def turn(*, rounds: int, concurrency: int, seconds: float, as_json: bool) 
     """On a private pair of its own, flushed to disk as in production. 0 when all that is wanted is met."""
     logs.set_up(Log(level="info", format="json"), (), cast(TextIO, Nowhere()))
     with tempfile.TemporaryDirectory(prefix="parley-bench-") as home:
-        async with embedded_pair(Path(home), say=lambda line: print(line, file=sys.stderr)) as pair:
+        async with embedded_pair(Path(home), say=_say) as pair:
             assert pair.database_url is not None
             assert pair.redis_url is not None
             report = await bench_turn(
-                pair.database_url, pair.redis_url, rounds=rounds, concurrency=concurrency, seconds=seconds
+                pair.database_url,
+                pair.redis_url,
+                rounds=rounds,
+                concurrency=concurrency,
+                seconds=seconds,
+                say=_say,
             )
     print(orjson.dumps(report.as_json()).decode() if as_json else report.as_text())
     return 0 if report.met else 1
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
