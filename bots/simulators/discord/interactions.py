@@ -112,8 +112,11 @@ def fill(call: Call, message: Message) -> Any:
         draft.attachments,
     )
     message.seen.extra |= {
-        "loading": False, "flags": message.flags, "pings": call.world.names_of(message.pings, message.author), "embeds": draft.embeds,
-    }  # fmt: skip
+        "loading": False,
+        "flags": message.flags,
+        "pings": call.world.names_of(message.pings, message.author),
+        "embeds": draft.embeds,
+    }
     call.world.ledger.edit(message.seen, call.world.version(draft.content))
     if not message.ephemeral:
         call.house.gateway.publish(message_updated(message, call.world.bot))
