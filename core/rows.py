@@ -105,7 +105,9 @@ class OpenTurn:
     attempts: int
     taken: tuple[Waiting, ...]
     parts: tuple[Part, ...]
+    kind: Literal["answer", "command", "refusal", "apology"] = "answer"
     end: End | None = None
+    error: str = ""
     calls: int = 0
     open_call: OpenCall | None = None
 

@@ -378,6 +378,7 @@ BEGIN
   SELECT parley_work_v1(c) || jsonb_build_object('unfinished', (
     SELECT jsonb_build_object(
              'id', t.id, 'state', t.state, 'attempts', t.attempts, 'end', t.outcome,
+             'kind', t.kind, 'error', t.error,
              'calls', (SELECT count(*) FROM model_calls m WHERE m.turn_id = t.id),
              'open_call', (SELECT jsonb_build_object('id', m.id, 'model', m.model, 'reserved_prompt', m.reserved_prompt)
                              FROM model_calls m WHERE m.turn_id = t.id AND m.state = 'reserved'

@@ -76,6 +76,18 @@ async def test_a_send_that_was_under_way_is_confessed_and_not_repeated(begin: Be
         assert len(talk.model.calls) == 1
 
 
+async def test_a_turn_that_is_taken_up_stays_what_it_was(begin: Begin) -> None:
+    async with begin(**PLAIN) as talk:
+        await talk.ask("/help")
+        await talk.database.execute("UPDATE outbox SET state = 'sending', receipt = NULL")
+        await talk.database.execute("UPDATE turns SET error = 'noted'")
+        await orphan(talk.database, "composed", end="answered")
+        await talk.settled()
+        assert await talk.rows("SELECT kind, error, outcome FROM turns") == [
+            ("command", "noted", "uncertain")
+        ]
+
+
 async def test_parts_that_were_not_begun_are_sent(begin: Begin) -> None:
     async with begin(**PLAIN) as talk:
         talk.model.answer = lambda _: "\n\n".join(f"paragraph {number} " + "x" * 3000 for number in range(3))
@@ -121,9 +133,13 @@ async def test_a_stop_that_came_while_nobody_worked_stops_the_answer_that_is_tak
 
 
 async def test_the_holder_of_an_old_lease_writes_nothing_more(talk: Talk) -> None:
-    talk.model.latency = 0.5
+    talk.model.latency = 1.0
     talk.say("hello")
-    await talk.model.wait_for(lambda calls: calls)
+
+    async def is_begun() -> bool:
+        return bool(await talk.rows("SELECT 1 FROM outbox WHERE receipt IS NOT NULL"))
+
+    await talk.world.gateway.turns.settled(is_begun)
     await talk.database.execute(
         "UPDATE conversations SET lease_token = lease_token + 1, lease_owner = $1, lease_until = now()",
         f"other-{uuid4()}",
