@@ -31,6 +31,7 @@ from core.gate import Refusal
 from core.generation import Composition, Generation, Question
 from core.house import House
 from core.messages import Spoken
+from core.observe import Step
 from core.ports import CanReact, Glance, Remembrance
 from core.prompt import TooLong
 from core.rows import Closing, Mark, Part, Work, Writing
@@ -78,10 +79,12 @@ class Engine:
         """From here on nothing is caught: once composed, what is owed is owed, by us or the next holder."""
         unfinished = turn.work.unfinished
         if unfinished is not None and unfinished.state == "composed":
-            return await self._deliver(turn, turn.parts, resumed=True)
+            delivered = await self._deliver(turn, turn.parts, resumed=True)
+            return await self._close(turn, delivered, None)
         composition = await self._work_out(turn)
         parts = await self._compose(turn, composition)
-        return await self._deliver(turn, parts, remembrance=composition.remembrance)
+        delivered = await self._deliver(turn, parts)
+        return await self._close(turn, delivered, composition.remembrance)
 
     async def _work_out(self, turn: Turn) -> Composition:
         try:
@@ -131,13 +134,14 @@ class Engine:
     async def _admit(self, turn: Turn) -> Glance | Refusal:
         """A turn that is taken up again was admitted before."""
         line, asked = turn.line, turn.asked
-        glance = await self._house.state.glance(
-            line.place, asked.message.sender.id, asked.user_id, line.conversation_id, line.last_message_id
-        )
-        if turn.work.unfinished is not None:
-            return glance
-        refusal = await self._house.gate.admit(turn.taken, glance)
-        return refusal or glance
+        with self._house.step(turn, Step.ADMIT):
+            glance = await self._house.state.glance(
+                line.place, asked.message.sender.id, asked.user_id, line.conversation_id, line.last_message_id
+            )
+            if turn.work.unfinished is not None:
+                return glance
+            refusal = await self._house.gate.admit(turn.taken, glance)
+            return refusal or glance
 
     async def _respond(self, turn: Turn, glance: Glance) -> Composition:
         choice = self._choose(turn)
@@ -164,7 +168,8 @@ class Engine:
         )
 
     def _choose(self, turn: Turn) -> Choice:
-        choice = choose(self._house.defaults, self._house.configs(), turn.line, turn.asked)
+        with self._house.step(turn, Step.CHOOSE):
+            choice = choose(self._house.defaults, self._house.configs(), turn.line, turn.asked)
         turn.config_version = choice.config_version
         return choice
 
@@ -189,28 +194,22 @@ class Engine:
         )
 
     async def _compose(self, turn: Turn, composition: Composition) -> tuple[Part, ...]:
-        parts = turn.compose(composition.text) if composition.text is not None else ()
-        await self._house.journal.write(
-            Writing(
-                lease=turn.lease,
-                turn=turn.row("composed"),
-                takes=turn.takes(),
-                settlement=composition.settlement,
-                messages=composition.messages,
-                marks=turn.unseen(),
-                parts=parts,
+        with self._house.step(turn, Step.COMPOSE):
+            parts = turn.compose(composition.text) if composition.text is not None else ()
+            await self._house.journal.write(
+                Writing(
+                    lease=turn.lease,
+                    turn=turn.row("composed"),
+                    takes=turn.takes(),
+                    settlement=composition.settlement,
+                    messages=composition.messages,
+                    marks=turn.unseen(),
+                    parts=parts,
+                )
             )
-        )
-        return parts
+            return parts
 
-    async def _deliver(
-        self,
-        turn: Turn,
-        parts: Sequence[Part],
-        *,
-        resumed: bool = False,
-        remembrance: Remembrance | None = None,
-    ) -> Work | None:
+    async def _deliver(self, turn: Turn, parts: Sequence[Part], *, resumed: bool = False) -> Delivered:
         async def write(marks: Sequence[Mark], new: Sequence[Part]) -> None:
             row = turn.row("composed") if new else None
             await self._house.journal.write(
@@ -219,28 +218,33 @@ class Engine:
 
         house = self._house
         delivery = Delivery(turn.channel, turn.outbound(), write, house.clock, house.metrics)
-        delivered = await delivery.deliver(parts, resumed=resumed)
-        if delivered.park is not None:
-            log.warning("delivery parked", seconds=delivered.park, error=delivered.marks[-1].error)
-            closing = Closing(turn_id=None, keep=False, wake_in=delivered.park)
-            return await house.journal.write(
-                Writing(lease=turn.lease, marks=delivered.marks, closing=closing)
-            )
-        return await self._close(turn, delivered, remembrance)
+        with house.step(turn, Step.DELIVER):
+            return await delivery.deliver(parts, resumed=resumed)
 
     async def _close(self, turn: Turn, delivered: Delivered, remembrance: Remembrance | None) -> Work | None:
         """The truth first; what Redis is told beside it, it may also miss."""
         house, end = self._house, delivered.end or turn.end
+        if delivered.park is not None:
+            return await self._park(turn, delivered, delivered.park)
         closing = Writing(lease=turn.lease, marks=delivered.marks, closing=turn.closing(end))
-        if remembrance is None:
-            following = await house.journal.write(closing)
-        else:
-            following, _ = await asyncio.gather(
-                house.journal.write(closing), house.state.remember(remembrance)
-            )
+        with house.step(turn, Step.CLOSE):
+            if remembrance is None:
+                following = await house.journal.write(closing)
+            else:
+                following, _ = await asyncio.gather(
+                    house.journal.write(closing), house.state.remember(remembrance)
+                )
         house.metrics.turns_ended.labels(channel=turn.line.place.channel, end=end).inc()
         log.info("turn ended", end=end, kind=turn.kind, attempts=turn.attempts, parts=len(delivered.marks))
         return following
+
+    async def _park(self, turn: Turn, delivered: Delivered, seconds: float) -> Work | None:
+        """The platform wants us to wait for longer than a holder should: whoever is free then goes on."""
+        log.warning("delivery parked", seconds=seconds, error=delivered.marks[-1].error)
+        closing = Closing(turn_id=None, keep=False, wake_in=seconds)
+        return await self._house.journal.write(
+            Writing(lease=turn.lease, marks=delivered.marks, closing=closing)
+        )
 
     async def _refusal(self, turn: Turn, refusal: Refusal) -> Composition:
         """What was said within the minute covers this one too; a small sign is all it gets."""

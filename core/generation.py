@@ -13,6 +13,7 @@ from core.answer import Answer
 from core.choose import Choice
 from core.house import House
 from core.messages import OutboundMessage, Prompt, Spoken
+from core.observe import Step
 from core.ports import Remembrance
 from core.preview import Preview
 from core.prompt import TooLong, build
@@ -56,12 +57,13 @@ class Generation:
     async def generate(self, turn: Turn, choice: Choice, question: Question) -> Composition | TooLong:
         """Raises `StoreError`; a model that fails is an apology, not an error."""
         house = self._house
-        prompt = build(
-            choice.system_prompt, question.context, question.said, house.rules.context_tokens, house.tokens
-        )
+        with house.step(turn, Step.PROMPT):
+            budget = house.rules.context_tokens
+            prompt = build(choice.system_prompt, question.context, question.said, budget, house.tokens)
         if isinstance(prompt, TooLong):
             return prompt
-        answer = await self._begin(turn, choice, prompt)
+        with house.step(turn, Step.BEGIN):
+            answer = await self._begin(turn, choice, prompt)
         return self._conclude(turn, question, prompt, answer)
 
     async def _begin(self, turn: Turn, choice: Choice, prompt: Prompt) -> Answer:

@@ -12,6 +12,7 @@ from core.ledger import Ledger
 from core.observe import Metrics
 from core.ports import ChannelAdapter, Clock, Journal, Records, State, Tokens
 from core.rows import ChannelConfig
+from core.turn import Turn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,32 @@ class Rules:
     def merge_chars(self) -> int:
         """What is merged must fit a prompt as each message alone would; a character is a token at most."""
         return self.context_tokens // 2
+
+
+Watch = Callable[[Turn, str, float], None]
+"""Told of every step of a turn: its name and how many seconds it took."""
+
+
+class Timing:
+    """One step being timed, for the metrics and for whoever watches."""
+
+    __slots__ = ("_began", "_house", "_name", "_turn")
+
+    def __init__(self, house: "House", turn: Turn, name: str) -> None:
+        self._house, self._turn, self._name = house, turn, name
+        self._began = 0.0
+
+    def __enter__(self) -> None:
+        self._began = self._house.clock.monotonic()
+
+    def __exit__(self, *failure: object) -> None:
+        seconds = self._house.clock.monotonic() - self._began
+        self._house.metrics.turn_seconds.labels(step=self._name).observe(seconds)
+        self._house.watch(self._turn, self._name, seconds)
+
+
+def _look_away(turn: Turn, step: str, seconds: float) -> None:
+    """Nobody watches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,3 +77,8 @@ class House:
     clock: Clock
     metrics: Metrics
     rules: Rules = field(default_factory=Rules)
+    watch: Watch = _look_away
+
+    def step(self, turn: Turn, name: str) -> Timing:
+        """Times a step of a turn: `with house.step(turn, Step.ADMIT): ...`."""
+        return Timing(self, turn, name)

@@ -13,7 +13,7 @@ from uuid_utils.compat import uuid7
 from core.commands import Command, kind_of
 from core.errors import RowRefused
 from core.messages import Account, InboundMessage
-from core.observe import Metrics
+from core.observe import Metrics, Step
 from core.ports import Journal
 from core.rows import Accepted, Arrival, Work
 
@@ -57,7 +57,8 @@ class Inbox:
             lease_seconds=self._lease_seconds,
         )
         try:
-            accepted = await self._journal.accept(arrival)
+            with self._metrics.turn_seconds.labels(step=Step.ACCEPT).time():
+                accepted = await self._journal.accept(arrival)
         except RowRefused as error:
             # It would be refused for ever: one impossible message must not hold up its platform.
             log.error("message impossible", channel=message.place.channel, error=str(error))
