@@ -146,11 +146,14 @@ class Turns:
             self._let_go(held)
 
     def _let_go(self, held: _Held) -> None:
+        """What waits hears of it by the bell; only what waited for room here must be looked for."""
+        had_room = len(self._held) < self._concurrency
         if self._held.get(held.lease.conversation_id) is held:
             del self._held[held.lease.conversation_id]
         self._metrics.leases_held.set(len(self._held))
         self._changed.set()
-        self._woken.set()
+        if not had_room:
+            self._woken.set()
 
     async def _sweep(self) -> None:
         while True:
