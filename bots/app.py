@@ -1,8 +1,8 @@
 """The composition root: settings in, a running gateway out. The only file that knows everyone.
 
-`addresses` gives the two stores, starting private ones where none are named; `open_gateway` wires the
-rooms and takes them down again in the other order: first nothing more is received, then running turns
-end or are handed back, then what is queued is written.
+`open_gateway` wires the rooms over the two stores (`bots/stores.py`) and takes them down again in the other
+order: first nothing more is received, then running turns end or are handed back, then what is queued is
+written.
 """
 
 import asyncio
@@ -20,11 +20,12 @@ from bots.channels import RECEIVER_SECONDS, Channels
 from bots.clock import SystemClock
 from bots.health import Probe
 from bots.instance import dead_siblings, name_instance
+from bots.stores import Addresses, model_probe, open_engine_of, prepare_schema, store_probes
 from config.settings import Settings
 from core.answer import Answering
 from core.commands import commands
 from core.engine import Engine
-from core.errors import ParleyError, StoreError
+from core.errors import StoreError
 from core.gate import Gate
 from core.house import House
 from core.inbox import Inbox
@@ -36,10 +37,7 @@ from core.messages import Account
 from core.observe import Metrics
 from core.rows import ChannelConfig
 from core.state.redis_state import RedisState, open_state
-from core.store import schema
 from core.store.accounts import PostgresAccounts
-from core.store.database import open_engine
-from core.store.health import check_database
 from core.store.journal import open_journal
 from core.store.leases import Bell, PostgresLeases, open_leases
 from core.store.records import PostgresRecords
@@ -50,41 +48,6 @@ log = structlog.get_logger(__name__)
 
 LAST_SECONDS = 3.0
 """Of the time to drain, what handing back and closing the servers may take."""
-
-
-class SchemaIsOld(ParleyError):
-    """The database is not at the revision this code is written for."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """Where the two stores are, and whether they are our own private ones."""
-
-    database_url: str
-    redis_url: str
-    is_embedded: bool
-
-
-@asynccontextmanager
-async def addresses(
-    settings: Settings, say: Callable[[str], None] = lambda line: None
-) -> AsyncIterator[Addresses]:
-    """The addresses that are set; a private server, held while this is entered, for each that is not."""
-    database, redis = settings.database.url, settings.redis.url
-    given_database = database.get_secret_value() if database else None
-    given_redis = redis.get_secret_value() if redis else None
-    if given_database and given_redis:
-        yield Addresses(database_url=given_database, redis_url=given_redis, is_embedded=False)
-        return
-    from core.embedded import embedded_pair
-
-    home = settings.home.expanduser()
-    async with embedded_pair(home, postgres=not given_database, valkey=not given_redis, say=say) as pair:
-        yield Addresses(
-            database_url=given_database or pair.database_url or "",
-            redis_url=given_redis or pair.redis_url or "",
-            is_embedded=not given_database,
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,50 +85,6 @@ class Gateway:
         }
 
 
-def store_probes(settings: Settings, engine: AsyncEngine, state: RedisState) -> dict[str, Probe]:
-    """The probes of what a gateway stands on."""
-    return {
-        "database": probes.database(lambda: check_database(engine, schema.head())),
-        "cache": probes.cache(state.check),
-        "disk": probes.disk(settings.home.expanduser()),
-    }
-
-
-def model_probe(settings: Settings, *, ask: bool) -> Probe:
-    from bots import neighbours  # brings an HTTP client, which a talk with the script does without
-
-    key = settings.openai.api_key
-    return neighbours.model(
-        settings.default_model,
-        settings.openai.base_url,
-        key.get_secret_value() if key else None,
-        ask=ask,
-    )
-
-
-@asynccontextmanager
-async def open_engine_of(settings: Settings, database_url: str) -> AsyncIterator[AsyncEngine]:
-    """The pool of connections, closed at the end."""
-    engine = open_engine(database_url, from_settings.pool(settings))
-    try:
-        yield engine
-    finally:
-        await engine.dispose()
-
-
-async def prepare_schema(engine: AsyncEngine, where: Addresses) -> None:
-    """A private database upgrades by itself; elsewhere an operator decides when. Raises `SchemaIsOld`."""
-    wanted, found = schema.head(), await schema.current(engine)
-    if found == wanted:
-        return
-    if not where.is_embedded:
-        raise SchemaIsOld(
-            f"the database is at revision {found or 'none'}, this version needs {wanted}:"
-            " run `parley db upgrade` first"
-        )
-    await schema.upgrade(where.database_url)
-
-
 @asynccontextmanager
 async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Gateway]:
     """Everything but the channels, which the caller runs with `gateway.channels.run(adapter)`. Leaving
@@ -177,7 +96,7 @@ async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Ga
         engine = await stack.enter_async_context(open_engine_of(settings, where.database_url))
         await prepare_schema(engine, where)
         state = await stack.enter_async_context(
-            open_state(where.redis_url, from_settings.terms(settings), on_degraded=metrics.cache_degraded.set)
+            open_state(where.redis_url, from_settings.terms(settings), on_degraded=_heard_cache(metrics))
         )
         journal = await stack.enter_async_context(
             open_journal(engine, metrics, most=settings.turns.batch_max, room=settings.turns.queue_max)
@@ -275,6 +194,19 @@ async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _heard_cache(metrics: Metrics) -> Callable[[bool], None]:
+    """An operator should see in the log, too, when Redis goes and when it is back."""
+
+    def hear(is_away: bool) -> None:
+        metrics.cache_degraded.set(is_away)
+        if is_away:
+            log.warning("cache away: turns go on from Postgres, limits are this instance's share")
+        else:
+            log.info("cache back")
+
+    return hear
 
 
 async def _end_dead(leases: PostgresLeases) -> None:

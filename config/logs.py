@@ -20,7 +20,7 @@ from config.redaction import HIDDEN, redactor
 # They log requests with tokens in the URL, wrong secrets and whole bodies below this level.
 QUIET = (
     "httpx", "httpx2", "httpcore", "httpcore2", "openai", "telegram", "discord", "slack_bolt", "slack_sdk",
-    "uvicorn.access",
+    "uvicorn.access", "alembic",
 )  # fmt: skip
 DEPTH_MAX = 8
 _SECRET_NAME = re.compile(r"(?i)(^|[_-])(token|secret|password|passwd|api[_-]?key|authorization|cookie)$")

@@ -16,7 +16,7 @@ from datetime import timedelta
 import structlog
 from uuid_utils.compat import uuid7
 
-from core.errors import Ambiguous, ChannelError, NotSent, TargetGone, Unauthorized
+from core.errors import Ambiguous, ChannelError, NotSent, Rejected, Unauthorized
 from core.messages import OutboundMessage
 from core.observe import Metrics
 from core.ports import CanEdit, CanReadBack, ChannelAdapter, Clock
@@ -54,6 +54,7 @@ class _Outcome:
     receipt: str | None = None
     error: str = ""
     wait: float = 0.0
+    certain: bool = True
 
 
 class Delivery:
@@ -113,13 +114,23 @@ class Delivery:
         for pause in (*self._pauses, None):
             outcome = await self._attempt(part)
             if outcome.state == "uncertain":
-                outcome = await self._look_back(part) or replace(outcome, state="pending")
+                outcome = await self._look_back(part) or replace(outcome, state="pending", certain=False)
             if outcome.state != "pending" or pause is None or outcome.wait > PATIENCE:
                 break
-            await asyncio.sleep(max(pause, outcome.wait))
+            await self._pause(part, outcome, max(pause, outcome.wait))
         if outcome.state == "pending":
             return self._postpone(outcome)
         return outcome
+
+    async def _pause(self, part: Part, outcome: _Outcome, seconds: float) -> None:
+        """Wait between two attempts. What is known not to have gone out is written down as such meanwhile:
+        whoever goes on after us must not take it for lost."""
+        certain = outcome.certain and part.op != "edit"
+        if certain:
+            await self._write((Mark(part_id=part.id, state="pending", error=outcome.error),), ())
+        await asyncio.sleep(seconds)
+        if certain:
+            await self._write((Mark(part_id=part.id, state="sending"),), ())
 
     def _postpone(self, outcome: _Outcome) -> _Outcome:
         asked = self._shape.asked_at
@@ -152,7 +163,8 @@ class Delivery:
                 await self._adapter.edit(self._shape.place, part.receipt, part.body)
                 return _Outcome(state="sent")
             return _Outcome(state="sent", receipt=await self._adapter.send(self._message(part)))
-        except TargetGone as error:
+        except Rejected as error:
+            # Of a refused edit nothing can be seen: a message of its own may still be taken.
             return _Outcome(state="sending" if part.op == "edit" else "dead", error=str(error))
         except (NotSent, Unauthorized) as error:
             wait = error.retry_after or (60.0 if isinstance(error, Unauthorized) else 0.0)
@@ -170,7 +182,7 @@ class Delivery:
         return replace(self._shape, text=part.body, key=key, reply_to=part.reply_to)
 
     async def _send_instead(self, part: Part, error: str) -> Part:
-        """The message to edit is gone, so nothing of this part can be seen: a send takes its place."""
+        """The edit was refused, its message being gone or the edit too much: a send takes its place."""
         send = replace(part, id=uuid7(), op="send", state="sending", receipt=None)
         await self._write((Mark(part_id=part.id, state="dead", error=error),), (send,))
         return send

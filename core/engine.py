@@ -235,7 +235,9 @@ class Engine:
                     house.journal.write(closing), house.state.remember(remembrance)
                 )
         house.metrics.turns_ended.labels(channel=turn.line.place.channel, end=end).inc()
-        log.info("turn ended", end=end, kind=turn.kind, attempts=turn.attempts, parts=len(delivered.marks))
+        tell = log.warning if end in ("undeliverable", "uncertain") else log.info
+        why = next((mark.error for mark in delivered.marks if mark.error), turn.error)
+        tell("turn ended", end=end, kind=turn.kind, attempts=turn.attempts, **({"why": why} if why else {}))
         return following
 
     async def _park(self, turn: Turn, delivered: Delivered, seconds: float) -> Work | None:

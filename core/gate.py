@@ -32,12 +32,13 @@ class Gate:
         first = taken[0]
         sender, channel = first.message.sender, first.message.place.channel
         if first.blocked or not self.allowed(channel, sender.id):
-            return await self._refuse(
-                first, "not_allowed", "I may not answer you: the operator has not let you in."
-            )
+            text = f"I may not answer you: the operator has not let you in. You are `{channel}:{sender.id}`."
+            return await self._refuse(first, "not_allowed", text)
         if glance.over_limit is not None:
             text = f"That is too fast for me. Please wait {glance.over_limit} s and write again."
             return Refusal(reason="too_fast", text=text if glance.first_refusal else None)
+        if not any(waiting.message.text.strip() for waiting in taken):
+            return Refusal(reason="no_text", text="I can only read text so far.")
         length = max(len(waiting.message.text) for waiting in taken)
         if length > self.message_chars:
             text = (

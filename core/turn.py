@@ -161,14 +161,19 @@ class Turn:
 
 def merge(waiting: Sequence[Waiting], most: int, chars: int) -> tuple[Waiting, ...]:
     """The messages of the next turn: the first that waits, with the plain ones of the same author that
-    follow it directly, as long as they have `chars` characters together at most. Commands stand alone."""
+    follow it directly, as long as they have `chars` characters together at most. Commands stand alone, and
+    so does a message without text."""
     taken = list(waiting[:1])
-    if not taken or taken[0].kind != "message":
+    if not taken or not _is_plain(taken[0]):
         return tuple(taken)
     room = chars - len(taken[0].message.text)
     for one in waiting[1:most]:
         room -= len(one.message.text)
-        if one.kind != "message" or one.user_id != taken[0].user_id or room < 0:
+        if not _is_plain(one) or one.user_id != taken[0].user_id or room < 0:
             break
         taken.append(one)
     return tuple(taken)
+
+
+def _is_plain(waiting: Waiting) -> bool:
+    return waiting.kind == "message" and bool(waiting.message.text.strip())

@@ -7,10 +7,11 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bots.app import Addresses, Gateway, open_gateway
+from bots.app import Gateway, open_gateway
 from bots.catalog import build_channels
 from bots.simulators.model import ModelSimulator
 from bots.simulators.telegram import TelegramSimulator
+from bots.stores import Addresses
 from config.settings import Settings, load
 
 TOKEN = "4242:simulated-token-for-tests"

@@ -172,7 +172,7 @@ def _run(verb: Any) -> None:
 def main() -> None:
     gc.disable()  # until a verb runs: imports leave no garbage, and looking for it takes a tenth of the start
     try:
-        app()
+        app(prog_name="parley")
     except BrokenPipeError:
         # Nobody reads on; the interpreter must not complain about it at its end either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -3,8 +3,8 @@
 import sys
 
 from bots import neighbours
-from bots.app import addresses, model_probe, open_engine_of, store_probes
 from bots.cli.doctor import doctor
+from bots.stores import addresses, model_probe, open_engine_of, store_probes
 from config.settings import load
 from core.state.redis_state import Terms, open_state
 

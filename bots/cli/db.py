@@ -36,7 +36,7 @@ def _do(verb: str, revision: str) -> None:
 
 
 async def _run(verb: str, revision: str) -> int:
-    from bots.app import addresses, open_engine_of
+    from bots.stores import addresses, open_engine_of
     from config.settings import load
     from core.store import schema
 

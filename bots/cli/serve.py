@@ -11,10 +11,11 @@ from typing import Protocol, runtime_checkable
 import structlog
 from fastapi import FastAPI
 
-from bots.app import Gateway, addresses, open_gateway, released
+from bots.app import Gateway, open_gateway, released
 from bots.catalog import build_channels
 from bots.health import examine
 from bots.probes import ChannelState
+from bots.stores import addresses
 from bots.web.app import create_app
 from bots.web.server import serve
 from config import logs

@@ -5,10 +5,11 @@ import logging
 import signal
 import sys
 
-from bots.app import addresses, open_gateway, released
+from bots.app import open_gateway, released
 from bots.cli.chat import greet, open_streams, os_user
 from bots.console.channel import ConsoleChannel
 from bots.console.order import in_order
+from bots.stores import addresses
 from config import logs
 from config.groups import Log
 from config.settings import Settings, load

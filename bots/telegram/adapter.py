@@ -36,6 +36,7 @@ class TelegramChannel:
         self._poll_seconds = poll_seconds
         self._patience = patience or Patience()
         self._me: Identity | None = None
+        self._known: frozenset[str] = frozenset()
         self._traits = Traits(
             max_text=MAX_TEXT,
             streaming="edit" if stream else "none",
@@ -70,7 +71,12 @@ class TelegramChannel:
         me = self._me or await self.connect()
         async with self._line.listening():
             receiver = Receiver(
-                self._line, me, account, poll_seconds=self._poll_seconds, patience=self._patience
+                self._line,
+                me,
+                account,
+                known=self._known,
+                poll_seconds=self._poll_seconds,
+                patience=self._patience,
             )
             await receiver.run(accept)
 
@@ -94,4 +100,5 @@ class TelegramChannel:
         await send.react(self._line, place, message_id, sign)
 
     async def offer_commands(self, offers: Sequence[CommandOffer]) -> None:
+        self._known = frozenset(offer.name for offer in offers)
         await commands.offer_commands(self._line, offers)

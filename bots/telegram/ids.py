@@ -4,6 +4,8 @@ A chat is its number (negative for groups), a thread the topic's `message_thread
 `message_id` inside its chat. https://core.telegram.org/bots/api#message
 """
 
+from datetime import datetime
+
 from core.errors import Rejected
 from core.messages import Place
 
@@ -20,9 +22,10 @@ def message_of(receipt: str) -> int:
     return _number("message", receipt)
 
 
-def dedupe_key(chat: str, message: str) -> str:
-    """The same for every delivery of a message. Not the `update_id`: its count starts anew at times."""
-    return f"m:{chat}:{message}"
+def dedupe_key(chat: str, message: str, sent_at: datetime) -> str:
+    """The same for every delivery of a message. Not the `update_id`: its count starts anew at times. The time
+    tells apart messages of a server that was set up anew and numbers from one again."""
+    return f"m:{chat}:{message}:{int(sent_at.timestamp())}"
 
 
 def _number(what: str, given: str) -> int:

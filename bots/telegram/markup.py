@@ -41,8 +41,10 @@ def seen(drawn: str) -> str:
 
 
 def measure(text: str) -> int:
-    """UTF-16 units that the reader will see of this CommonMark."""
-    return utf16_length(seen(render(text)))
+    """UTF-16 units of this CommonMark as Telegram counts them, after the tags are read. Servers that only
+    stand in for Telegram count what is sent, tags and all: a piece fits both."""
+    drawn = render(text)
+    return max(utf16_length(seen(drawn)), utf16_length(drawn))
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ dedupe key. https://core.telegram.org/bots/api#getupdates
 import asyncio
 import logging
 import random
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -44,9 +44,17 @@ class Receiver:
     """One run of the long poll, for one account."""
 
     def __init__(
-        self, line: Line, me: Identity, account: Account, *, poll_seconds: int, patience: Patience
+        self,
+        line: Line,
+        me: Identity,
+        account: Account,
+        *,
+        known: Container[str] = frozenset(),
+        poll_seconds: int,
+        patience: Patience,
     ) -> None:
-        self._line, self._me, self._account = line, me, account
+        """`known` are the commands that are ours in a group even where nobody names us."""
+        self._line, self._me, self._account, self._known = line, me, account, known
         self._poll_seconds, self._patience = poll_seconds, patience
         self._offset: int | None = None  # None asks for all that is not confirmed
         self._moved_at = monotonic()
@@ -87,9 +95,10 @@ class Receiver:
 
     def _read(self, update: dict[str, Any]) -> InboundMessage | None:
         try:
-            message = translate(Update.de_json(update, self._line), self._me, self._account)
+            message = translate(Update.de_json(update, self._line), self._me, self._account, self._known)
         except Exception as error:  # one update that nobody can read must not hold up the others
-            log.error("Telegram update %s cannot be read: %s", update.get("update_id"), type(error).__name__)
+            what = f"{type(error).__name__} {error}" if isinstance(error, KeyError) else type(error).__name__
+            log.error("Telegram update %s cannot be read: %s", update.get("update_id"), what)
             return None
         if message is None:
             log.debug("Telegram update %s is not for the bot", update.get("update_id"))

@@ -1,12 +1,14 @@
 """From Telegram's update to the house's message, or None for what is not meant for the bot. Pure.
 
-In a private chat everything with text is meant for the bot. In a group it must be mentioned, replied to,
-or given a command. Not answered: other bots, anonymous admins, what is sent in a channel's name (there is
-no person to answer), commands for other bots, edits, and media without a caption.
+In a private chat everything is meant for the bot. In a group it must be mentioned, replied to, or given a
+command of its own. Media without a caption become a message without text, so that the person is told. Not
+answered: other bots, anonymous admins, what is sent in a channel's name (there is no person to answer),
+commands for other bots, and edits.
 https://core.telegram.org/bots/api#update
 """
 
 import re
+from collections.abc import Container
 
 from telegram import Message, MessageEntity, Update, User
 from telegram.constants import ChatType
@@ -15,12 +17,15 @@ from bots.telegram.ids import dedupe_key
 from core.messages import Account, Identity, InboundMessage, Place, Sender
 
 GROUPS = (ChatType.GROUP, ChatType.SUPERGROUP)
-COMMAND = re.compile(r"/([A-Za-z0-9_]+)(?:@([A-Za-z0-9_]+))?")
+COMMAND = re.compile(r"([/!])([A-Za-z0-9_]+)(?:@([A-Za-z0-9_]+))?(?!\S)")
 AFTER_MENTION = " \t\n,:;"
 
 
-def translate(update: Update, me: Identity, account: Account) -> InboundMessage | None:
-    """The message of an update for the bot `me`, its mention and the command's @name taken off."""
+def translate(
+    update: Update, me: Identity, account: Account, known: Container[str] = frozenset()
+) -> InboundMessage | None:
+    """The message of an update for the bot `me`, its mention and the command's @name taken off. `known` are
+    the commands that are taken for ours in a group without a name behind them."""
     message = update.message
     if message is None or message.from_user is None or message.sender_chat is not None:
         return None
@@ -29,11 +34,14 @@ def translate(update: Update, me: Identity, account: Account) -> InboundMessage 
         return None
     text, mentioned = _unmentioned(message, me)
     command = COMMAND.match(text)
-    if command and command[2]:
-        if command[2].lower() != me.handle.lower():
+    if command and command[3]:
+        if command[3].lower() != me.handle.lower():
             return None
-        text = f"/{command[1]}{text[command.end() :]}"
-    if not text or not (direct or mentioned or command or _answers(message, me)):
+        text, mentioned = f"{command[1]}{command[2]}{text[command.end() :]}", True
+    ours = command is not None and command[2].lower() in known
+    if not (direct or mentioned or ours or _answers(message, me)):
+        return None
+    if not text and message.effective_attachment is None:
         return None
     return _inbound(message, text, direct, account)
 
@@ -46,7 +54,7 @@ def _inbound(message: Message, text: str, direct: bool, account: Account) -> Inb
         place=Place(account_id=account.id, channel=account.channel, chat=chat, thread=thread, direct=direct),
         sender=_sender(message.from_user),
         text=text,
-        dedupe_key=dedupe_key(chat, number),
+        dedupe_key=dedupe_key(chat, number, message.date),
         message_id=number,
         sent_at=message.date,
     )
@@ -71,12 +79,12 @@ def _unmentioned(message: Message, me: Identity) -> tuple[str, bool]:
     """Text or caption without the bot's name at its start and end, and whether it was named anywhere.
     In the middle the name is part of a sentence and stays."""
     text = message.text or message.caption or ""
-    units = text.encode("utf-16-le")  # the platform counts an entity's place in UTF-16 units
+    units = text.encode("utf-16-le", "surrogatepass")  # the platform counts an entity's place in UTF-16 units
     spans = [
         (2 * entity.offset, 2 * (entity.offset + entity.length))
         for entity in message.entities or message.caption_entities
         if _names_me(entity, units, me)
-    ]
+    ] or _named_plainly(message, text, me)
     begin, end = 0, len(units)
     for left, right in spans:
         if not _text(units, begin, left).strip():
@@ -86,6 +94,16 @@ def _unmentioned(message: Message, me: Identity) -> tuple[str, bool]:
             end = left
     rest = _text(units, begin, end)
     return (rest.lstrip(AFTER_MENTION) if begin else rest).strip(), bool(spans)
+
+
+def _named_plainly(message: Message, text: str, me: Identity) -> list[tuple[int, int]]:
+    """Where a server marks no entities, the name counts as people see it."""
+    if message.entities or message.caption_entities or not me.handle:
+        return []
+    name = re.compile(rf"(?<![\w@.])@{re.escape(me.handle)}(?![\w.-]*\w)", re.IGNORECASE)
+    before = (text[: found.start()] for found in name.finditer(text))
+    starts = [len(head.encode("utf-16-le", "surrogatepass")) for head in before]
+    return [(start, start + 2 * (len(me.handle) + 1)) for start in starts]
 
 
 def _names_me(entity: MessageEntity, units: bytes, me: Identity) -> bool:

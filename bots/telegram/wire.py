@@ -6,6 +6,7 @@ is in a URL that somebody may log. What a refusal means is left to `errors.py`.
 https://core.telegram.org/bots/api#making-requests
 """
 
+import json
 import ssl
 from collections.abc import Sequence
 from time import time
@@ -174,7 +175,10 @@ def _read(payload: bytes) -> dict[str, Any]:
     try:
         answer = orjson.loads(payload)
     except orjson.JSONDecodeError:
-        return {}
+        try:
+            answer = json.loads(payload)  # takes half of a surrogate pair, which people can write
+        except ValueError:
+            return {}
     return answer if isinstance(answer, dict) else {}
 
 

@@ -3,6 +3,7 @@
 Errors of the driver and of SQLAlchemy become the house's `StoreError`s here and nowhere else.
 """
 
+import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -51,9 +52,11 @@ def open_engine(url: str, pool: PoolSize | None = None) -> AsyncEngine:
 
 
 def driver_url(url: str) -> str:
-    """People write `postgres://` or `postgresql://`; the driver is ours to choose."""
+    """People write `postgres://` or `postgresql://`, the driver is ours to choose; and they write `sslmode`
+    as libpq names it, where the driver says `ssl`."""
     scheme, _, rest = url.partition("://")
-    return f"postgresql+asyncpg://{rest}" if scheme in ("postgres", "postgresql") else url
+    rest = re.sub(r"(?<=[?&])sslmode=", "ssl=", rest)
+    return f"{'postgresql+asyncpg' if scheme in ('postgres', 'postgresql') else scheme}://{rest}"
 
 
 def own(found: UUID) -> UUID:

@@ -73,7 +73,7 @@ async def test_it_fits_the_ports() -> None:
     assert channel.traits.streaming == "draft"
     assert channel.traits.after_ambiguous == "repeat"
     identity = await channel.connect()
-    assert (channel.name, identity.name, identity.handle) == ("console", "local", "parley")
+    assert (channel.name, identity.name, identity.handle) == ("console", "local:ada", "parley")
     assert channel.split("hello") == ("hello",)
 
 

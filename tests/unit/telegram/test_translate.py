@@ -24,7 +24,11 @@ def test_private_message_in_full() -> None:
     assert heard is not None
     assert heard.place == Place(account_id=ACCOUNT.id, channel="telegram", chat="42", thread="", direct=True)
     assert heard.sender == Sender(id="42", name="Alice Ash", language="de")
-    assert (heard.text, heard.message_id, heard.dedupe_key) == ("hello", "7", "m:42:7")
+    assert (heard.text, heard.message_id, heard.dedupe_key) == (
+        "hello",
+        "7",
+        f"m:42:7:{int(heard.sent_at.timestamp())}",
+    )
     assert heard.sent_at == datetime.fromtimestamp(1_790_000_000, UTC)
     assert heard.sent_at.utcoffset() is not None
 
@@ -84,12 +88,55 @@ def test_name_in_the_text_that_the_platform_does_not_call_a_mention() -> None:
         ("/ask@parley_bot what is up", "/ask what is up"),
         ("/ask@PARLEY_BOT what", "/ask what"),
         ("/new", "/new"),
+        ("!help", "!help"),
+        ("!wow", None),
+        ("/new/york", None),
+        ("/frob", None),
+        ("/frob@parley_bot", "/frob"),
         ("/new@other_bot", None),
         ("/new@other_bot now", None),
     ],
 )
 def test_command_in_a_group(text: str, heard: str | None) -> None:
     assert said(text, command(text)) == heard
+
+
+@pytest.mark.parametrize(
+    ("text", "heard"),
+    [
+        ("@parley_bot hello", "hello"),
+        ("hello @Parley_Bot", "hello"),
+        ("ask @parley_bot again please", "ask @parley_bot again please"),
+        ("👋 @parley_bot", "👋"),
+        ("write to a@parley_bot.example", None),
+        ("@parley_bots hello", None),
+        ("@parley_bot.example", None),
+    ],
+)
+def test_mention_that_no_entity_marks(text: str, heard: str | None) -> None:
+    assert said(text) == heard
+
+
+def test_media_without_words_is_told_about() -> None:
+    photo: dict[str, Any] = {"photo": [{"file_id": "a", "file_unique_id": "b", "width": 1, "height": 1}]}
+    heard = translated(message(None, **photo))
+    assert heard is not None
+    assert heard.text == ""
+    assert translated(message(None, GROUP, **photo)) is None
+    assert translated(message(None, new_chat_title="quiet")) is None
+
+
+def test_half_a_surrogate_pair_is_heard() -> None:
+    heard = translated(message("lone \ud800"))
+    assert heard is not None
+    assert heard.text.startswith("lone")
+
+
+def test_the_same_number_at_another_time_is_another_message() -> None:
+    first, second = translated(message("one")), translated(message("one") | {"date": 1_790_000_999})
+    assert first is not None
+    assert second is not None
+    assert first.dedupe_key != second.dedupe_key
 
 
 def test_mention_before_a_command_for_us() -> None:
@@ -124,7 +171,7 @@ def test_caption_counts_as_text() -> None:
     "body",
     [
         message("chatter", GROUP),
-        message("!new", GROUP),
+        message("!wow", GROUP),
         message("hi", **{"from": BOT}),
         message("hi", **{"from": {"id": 5, "is_bot": True, "first_name": "Other"}}),
         message(f"{MENTION} hi", GROUP, entities=[mention(MENTION)], sender_chat=GROUP),

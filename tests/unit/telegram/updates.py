@@ -34,7 +34,7 @@ def units(text: str) -> int:
 
 def translated(body: Mapping[str, Any], kind: str = "message", me: Identity = ME) -> InboundMessage | None:
     update = Update.de_json({"update_id": 1, kind: dict(body)})
-    return translate(update, me, ACCOUNT)
+    return translate(update, me, ACCOUNT, known=("new", "ask", "help"))
 
 
 def said(text: str, *entities: Mapping[str, Any], **fields: Any) -> str | None:
