@@ -18,6 +18,7 @@ from bots.probes import ChannelState
 from bots.stores import addresses
 from bots.web.app import create_app
 from bots.web.server import serve
+from bots.webhook import webhooks_of
 from config import logs
 from config.settings import Settings, load
 from core.ports import ChannelAdapter
@@ -28,7 +29,7 @@ CHOOSE_ACCESS = (
     "PARLEY_ACCESS is not set: choose `open` (everybody may talk to the bot, at your cost) or"
     " `allowlist` with PARLEY_ALLOW=telegram:123"
 )
-NOTHING_TO_START = "no channel has credentials: set TELEGRAM_TOKEN, or try `parley chat`"
+NOTHING_TO_START = "no channel has credentials: set TELEGRAM_TOKEN or SLACK_BOT_TOKEN, or try `parley chat`"
 
 
 @runtime_checkable
@@ -50,7 +51,9 @@ async def serve_channels() -> int:
         addresses(settings, lambda line: log.info(line)) as where,
         _closing(adapters),  # outside of the gateway: its last turns still speak through them
         open_gateway(settings, where) as gateway,
-        serve(_web_app(settings, gateway), host=settings.web.host, port=settings.web.port) as address,
+        serve(
+            _web_app(settings, gateway, adapters), host=settings.web.host, port=settings.web.port
+        ) as address,
     ):
         asked_to_stop = _listen_for_signals()
         log.info("parley runs", version=released(), instance=gateway.instance, web=address.url)
@@ -64,12 +67,13 @@ async def serve_channels() -> int:
     return 0
 
 
-def _web_app(settings: Settings, gateway: Gateway) -> FastAPI:
+def _web_app(settings: Settings, gateway: Gateway, adapters: Sequence[ChannelAdapter]) -> FastAPI:
     return create_app(
         lambda: examine(gateway.probes(ask_model=False)),
         gateway.registry,
         released(),
         limit=lambda kind, name: gateway.state.hit(kind, name, _limit(settings, kind)),
+        webhooks=webhooks_of(adapters),
     )
 
 

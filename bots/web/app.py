@@ -4,7 +4,7 @@
 `bots.web.server`. The doors here are open to whoever reaches the address, so nothing secret is said.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
@@ -12,6 +12,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from bots.health import Report, Shared
 from bots.web.guard import Limit, Limits, SafeHeaders
+from bots.web.webhooks import add_webhooks
+from bots.webhook import Webhook
 
 WATCHED = ("/healthz", "/readyz", "/metrics")
 """Never limited: who watches must get an answer just when there is too much of everything."""
@@ -23,19 +25,22 @@ def create_app(
     version: str,
     *,
     limit: Limit | None = None,
+    webhooks: Sequence[Webhook] = (),
 ) -> FastAPI:
     """The app, ready to be served.
 
     `report` is asked at most once a second, however many ask. `limit(kind, name)` counts one request
-    and gives the seconds to wait when there were too many; None for no limits.
+    and gives the seconds to wait when there were too many; None for no limits. A platform posts to its
+    webhook from few addresses and as often as people talk: there the signature guards, not the limit.
     """
     # The documentation pages load their scripts from a foreign host; they come with pages of our own.
     app = FastAPI(title="Parley", version=version, docs_url=None, redoc_url=None, openapi_url=None)
     if limit is not None:
-        app.add_middleware(Limits, limit=limit, free=WATCHED)
+        app.add_middleware(Limits, limit=limit, free=(*WATCHED, *(door.path for door in webhooks)))
     app.add_middleware(SafeHeaders)
     _add_health(app, Shared(report))
     _add_metrics(app, registry)
+    add_webhooks(app, webhooks)
 
     @app.get("/version")
     async def tell_version() -> dict[str, str]:

@@ -11,7 +11,9 @@ from uuid import uuid4
 import pytest
 
 from bots.console.channel import ConsoleChannel
+from bots.simulators.slack import SlackSimulator
 from bots.simulators.telegram import TelegramSimulator
+from bots.slack.adapter import SlackChannel
 from bots.telegram.adapter import TelegramChannel
 from core.errors import ChannelError, Rejected
 from core.messages import Account, OutboundMessage, Place
@@ -87,8 +89,24 @@ async def open_console(stack: AsyncExitStack) -> Bench:
     return Bench(adapter=ConsoleChannel("ann", page), chat="ann", seen=lambda: page.lines)
 
 
+async def open_slack(stack: AsyncExitStack) -> Bench:
+    sim = await stack.enter_async_context(SlackSimulator())
+    channel = SlackChannel("xoxb-contract", "xapp-contract", "", sim.api_url, answer_seconds=5)
+    stack.push_async_callback(channel.close)
+    await channel.connect()
+    sim.say("ann", "ann", "hello bot")
+    return Bench(
+        adapter=channel,
+        chat=sim.chat_id("ann"),
+        seen=lambda: [seen.text for seen in sim.seen("ann") if seen.by_bot],
+        lose=lambda: sim.fault("accept_then_drop"),
+        refuse=lambda: sim.fault("msg_too_long"),
+    )
+
+
 OPEN: dict[str, Callable[[AsyncExitStack], Awaitable[Bench]]] = {
     "telegram": open_telegram,
+    "slack": open_slack,
     "console": open_console,
 }
 

@@ -1,0 +1,120 @@
+"""From Slack's payload to the house's message, or None for what is not meant for the bot. Pure.
+
+In a direct message everything is meant for the bot. In a channel, and in its threads, it must be mentioned or
+given a command of its own; the answer goes into the thread it was asked in, or begins one. A file without a
+word becomes a message without text, so that the person is told. Not answered: other bots and our own echo,
+edits, deletions, joins. A mention comes twice, as `message` and as `app_mention`: both have one key.
+https://docs.slack.dev/reference/events/message
+"""
+
+import re
+from collections.abc import Container, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from bots.slack import commands, ids
+from bots.slack.ids import Me
+from core.messages import Account, InboundMessage, Place, Sender
+
+Payload = Mapping[str, Any]
+
+SPOKEN = frozenset({None, "", "file_share", "thread_broadcast", "me_message"})
+NOBODY = frozenset({"", "USLACKBOT"})
+AFTER_MENTION = " \t\n,:;"
+ANGLE = re.compile(r"<([^<>\n]+)>")
+
+
+def translate_event(
+    payload: Payload, me: Me, account: Account, known: Container[str] = frozenset()
+) -> InboundMessage | None:
+    """The message of an event for the bot, its mention taken off. `known` are the commands that are taken for
+    ours in a channel where nobody names us."""
+    event = payload.get("event")
+    if not isinstance(event, Mapping) or event.get("type") not in ("message", "app_mention"):
+        return None
+    if event.get("subtype") not in SPOKEN or event.get("hidden") or event.get("bot_id"):
+        return None
+    user, chat = str(event.get("user") or ""), str(event.get("channel") or "")
+    if user in NOBODY or user == me.user or not chat:
+        return None
+    direct = event.get("channel_type") == "im" or (ids.is_direct(chat) and not event.get("channel_type"))
+    text, mentioned = _unmentioned(str(event.get("text") or ""), me)
+    mentioned = mentioned or event["type"] == "app_mention"
+    if not (direct or mentioned or commands.is_known(text, known)) or not (text or event.get("files")):
+        return None
+    ts = str(event.get("ts") or event.get("event_ts") or "")
+    thread = str(event.get("thread_ts") or ("" if direct else ts))
+    return InboundMessage(
+        place=Place(account_id=account.id, channel=account.channel, chat=chat, thread=thread, direct=direct),
+        sender=Sender(id=user, name=_name(event) or user),
+        text=text,
+        dedupe_key=ids.message_key(chat, ts),
+        message_id=ts,
+        sent_at=ids.time_of(ts),
+    )
+
+
+def translate_command(
+    payload: Payload, account: Account, known: Container[str] = frozenset()
+) -> InboundMessage | None:
+    """A slash command in its typed form. Slack shows it to nobody, so it begins no thread."""
+    chat, user = str(payload.get("channel_id") or ""), str(payload.get("user_id") or "")
+    if not chat or not user:
+        return None
+    typed = commands.typed_form(
+        str(payload.get("command") or ""), plain(str(payload.get("text") or "")), known
+    )
+    address = str(payload.get("response_url") or "")
+    return InboundMessage(
+        place=Place(account_id=account.id, channel=account.channel, chat=chat, direct=ids.is_direct(chat)),
+        sender=Sender(id=user, name=str(payload.get("user_name") or user)),
+        text=typed,
+        dedupe_key=ids.command_key(payload),
+        message_id="",
+        sent_at=datetime.now(UTC),
+        extra={"response_url": address} if address else {},
+    )
+
+
+def plain(text: str) -> str:
+    """Slack's own signs undone: links as CommonMark, names as names, `&amp;` as `&`.
+    https://docs.slack.dev/messaging/formatting-message-text#escaping"""
+    # Only the three that Slack makes, and `&amp;` last: `&amp;lt;` was typed as `&lt;`.
+    spoken = ANGLE.sub(lambda found: _spoken(found[1]), text)
+    return spoken.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
+
+
+def _spoken(inside: str) -> str:
+    target, _, label = inside.partition("|")
+    match target[:1]:
+        case "@":
+            return f"@{label or target[1:]}"
+        case "#":
+            return f"#{label or target[1:]}"
+        case "!":
+            return label or f"@{target[1:].partition('^')[0]}"
+        case _:
+            bare = target.removeprefix("mailto:").removeprefix("tel:")
+            return bare if label in ("", bare, _without_scheme(bare)) else f"[{label}]({target})"
+
+
+def _without_scheme(url: str) -> str:
+    return re.sub(r"^https?://", "", url)
+
+
+def _name(event: Payload) -> str:
+    """The person's name, where the event says it; else it would cost a call before the answer."""
+    profile = event.get("user_profile")
+    told = profile if isinstance(profile, Mapping) else {}
+    return str(told.get("display_name") or told.get("real_name") or told.get("name") or "")
+
+
+def _unmentioned(text: str, me: Me) -> tuple[str, bool]:
+    """The text without the bot's name at its start and end, and whether it was named anywhere. In the middle
+    the name is part of a sentence and stays, readable."""
+    name = rf"<@{re.escape(me.user)}(?:\|[^<>]*)?>"
+    rest, begun = re.subn(rf"\A(?:[{AFTER_MENTION}]*{name})+", "", text)
+    rest = rest.lstrip(AFTER_MENTION) if begun else rest
+    rest, ended = re.subn(rf"(?:{name}\s*)+\Z", "", rest)
+    rest, within = re.subn(name, lambda _: f"@{me.handle or me.user}", rest)
+    return plain(rest).strip(), bool(begun or ended or within)
