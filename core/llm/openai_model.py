@@ -1,29 +1,28 @@
 """Any model behind an OpenAI-compatible address, through the openai SDK's client.
 
-The SDK gives configuration, authentication and transport. Requests go through its public `post` with a body
-made here, since the typed `create` inspects every message of the history on every call (165 us each), and
-streams are read here, since the SDK builds a typed object for every chunk. Attempts and the deadline of the
-whole turn are the engine's: there are no retries here, and closing the iterator ends the call at the
-vendor. Importing this module imports the SDK, which takes most of a second; `models.Models` does it beside
-the event loop.
+The SDK gives configuration, headers and transport. Bodies are made here and handed to its HTTP client, since
+the typed `create` inspects every message of the history on every call (165 us each), and even its `post`
+builds its options, headers and URL anew (350 us); answers are read here, since the SDK builds a typed object
+for every chunk. Attempts and the deadline of the whole turn are the engine's: there are no retries here, and
+closing the iterator ends the call at the vendor. Importing this module imports the SDK, which takes most of
+a second; `models.Models` does it beside the event loop.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
-from functools import partial
-from typing import cast
+from functools import cached_property, partial
 from urllib.parse import urlsplit
 
 import aiohttp
 import httpx2
-from openai import APIStatusError, AsyncOpenAI, AsyncStream, DefaultAioHttpClient, OpenAIError
+from openai import AsyncOpenAI, DefaultAioHttpClient
 
 from core.errors import ModelCut, ModelError, ModelUnavailable
 from core.llm.dialect import Dialect, first_dialect
 from core.llm.patience import Patience, Timeouts
 from core.llm.payloads import Payloads
-from core.llm.refusals import of_status, spoken
+from core.llm.refusals import of_status, read_body, spoken
 from core.llm.reply import Reply
 from core.llm.tokens import estimate
 from core.messages import Delta, Finish
@@ -37,7 +36,7 @@ MOST_BYTES = 32 * 1024 * 1024
 """Of one response: a thousand times a long answer. More is a server gone wrong."""
 
 DRAIN_SECONDS = 0.05
-TRANSPORT = (OpenAIError, httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError)
+TRANSPORT = (httpx2.HTTPError, httpx2.StreamError, aiohttp.ClientError, OSError)
 
 
 class OpenAIModel:
@@ -67,13 +66,9 @@ class OpenAIModel:
         self._dialects: dict[str, Dialect] = {}
         # Reading is timed in `Patience`; left to the client are the two waits it alone can see.
         limits = httpx2.Timeout(None, connect=self._timeouts.connect, pool=self._timeouts.connect)
-        self._client = AsyncOpenAI(
-            api_key=self._key,
-            base_url=base_url or OPENAI,
-            max_retries=0,
-            timeout=limits,
-            http_client=DefaultAioHttpClient(timeout=limits),
-        )
+        self._http = DefaultAioHttpClient(timeout=limits)
+        self._sdk = AsyncOpenAI(api_key=self._key, base_url=base_url or OPENAI, http_client=self._http)
+        self._url = self._sdk.base_url.join("chat/completions")
 
     async def answer(self, request: ModelRequest) -> AsyncGenerator[Delta | Finish, None]:
         """See `ModelProvider`. After text has come every failure is a `ModelCut`; its code says which."""
@@ -89,7 +84,7 @@ class OpenAIModel:
 
     async def close(self) -> None:
         """Close the connections; nothing can be asked afterwards."""
-        await self._client.close()
+        await self._sdk.close()
 
     async def _texts(self, request: ModelRequest, reply: Reply) -> AsyncGenerator[str, None]:
         """Ask, and give the text as it comes; leaving early closes the connection."""
@@ -120,34 +115,40 @@ class OpenAIModel:
         """Send the request in the form this model takes; the response comes with its body unread."""
         dialect = self._dialects.get(request.model, self._first_dialect)
         while True:
-            try:
-                response = await self._post(dialect.body(request), patience)
-            except APIStatusError as error:
-                other = dialect.after(error.status_code, spoken(error.body))
-                if other is None:
-                    raise of_status(error.status_code, error.body, error.response.headers) from None
-                dialect = other
-            else:
+            response = await self._post(dialect.body(request), patience)
+            if response.is_success:
                 self._dialects[request.model] = dialect
                 return response
+            error = read_body(await self._read_whole(response, patience))
+            other = dialect.after(response.status_code, spoken(error))
+            if other is None:
+                raise of_status(response.status_code, error, response.headers)
+            dialect = other
 
     async def _post(self, body: bytes, patience: Patience) -> httpx2.Response:
+        request = self._http.build_request("POST", self._url, headers=self._headers, content=body)
         try:
             async with patience.limit():
-                # The SDK gives the bare response for this `cast_to`; its types only know parsed streams.
-                response: object = await self._client.post(
-                    "/chat/completions",
-                    cast_to=httpx2.Response,
-                    content=body,
-                    options={"security": {"bearer_auth": True}},
-                    stream=True,
-                    stream_cls=AsyncStream[object],
-                )
-        except APIStatusError:
-            raise
+                return await self._http.send(request, stream=True)
         except TRANSPORT as error:
             raise _unreachable(error) from None
-        return cast(httpx2.Response, response)
+
+    @cached_property
+    def _headers(self) -> httpx2.Headers:
+        """Those of the SDK's own requests, one of which names the event loop: made by the first call."""
+        named = {**self._sdk.auth_headers, **self._sdk.default_headers, "x-stainless-retry-count": "0"}
+        return httpx2.Headers({name: value for name, value in named.items() if isinstance(value, str)})
+
+    async def _read_whole(self, response: httpx2.Response, patience: Patience) -> bytes:
+        chunks, read = response.aiter_bytes(), b""
+        try:
+            while chunk := await _read(chunks, patience):
+                self._weigh(response.num_bytes_downloaded)
+                read += chunk
+        finally:
+            await chunks.aclose()
+            await response.aclose()
+        return read
 
     def _weigh(self, read: int) -> None:
         if read > self._most_bytes:

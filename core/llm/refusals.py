@@ -44,6 +44,15 @@ def of_status(status: int, error: object, headers: Mapping[str, str]) -> ModelEr
     return ModelRefused(reason, code=REFUSED.get(status) or _bad_request(words))
 
 
+def read_body(body: bytes) -> object:
+    """The error in the body of a refusal: a JSON object where it is one, else its text."""
+    try:
+        told = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return body.decode(errors="replace").strip()
+    return told.get("error", told) if isinstance(told, dict) else told
+
+
 def in_stream(error: object) -> ModelError:
     """The error for an error object that came inside a stream or in place of a completion, with status
     200."""
