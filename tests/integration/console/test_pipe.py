@@ -1,8 +1,10 @@
 """The console over real descriptors: pipes, files, /dev/null; long, broken, unfinished lines; no reader."""
 
 import asyncio
+import contextlib
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +19,16 @@ ROOT = Path(__file__).parents[3]
 
 @pytest.fixture
 def ends() -> Iterator[tuple[int, int]]:
-    """The reading and the writing end of a pipe, closed afterwards where the test did not."""
+    """The reading and the writing end of a pipe, closed afterwards where the test did not. A thread that
+    still reads ends with the writing end, before its number can be given to the next pipe."""
     read, write = os.pipe()
     yield read, write
-    for end in (read, write):
-        try:
+    for end in (write, read):
+        with contextlib.suppress(OSError):
             os.close(end)
-        except OSError:
-            continue
+        for thread in threading.enumerate():
+            if thread.name == "console":
+                thread.join(timeout=10)
 
 
 async def talk(given: bytes | None, *, stdin: int | None = None) -> tuple[int, bytes, bytes]:
