@@ -5,7 +5,9 @@ the third.
 """
 
 import asyncio
+from collections import defaultdict
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -52,7 +54,7 @@ class Generation:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._lane = asyncio.Lock()
+        self._lanes: defaultdict[UUID, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def generate(self, turn: Turn, choice: Choice, question: Question) -> Composition | TooLong:
         """Raises `StoreError`; a model that fails is an apology, not an error."""
@@ -128,9 +130,8 @@ class Generation:
         message: OutboundMessage | None = None
         if part is not None:
             message = replace(shape, text=part.body, key=f"{turn.id.hex}.1.preview", reply_to=part.reply_to)
-        preview = Preview(
-            turn.channel, turn.line.place, message, part, record, self._lane, self._house.metrics
-        )
+        lane = self._lanes[turn.line.place.account_id]
+        preview = Preview(turn.channel, turn.line.place, message, part, record, lane, self._house.metrics)
         preview.open()
         return preview
 

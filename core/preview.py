@@ -41,7 +41,7 @@ class Preview:
         lane: asyncio.Lock,
         metrics: Metrics,
     ) -> None:
-        """`lane` is held by the one placeholder of this instance that is on its way."""
+        """`lane` is held by the one placeholder of this account that is on its way from here."""
         self._adapter = adapter
         self._place = place
         self._placeholder = placeholder
