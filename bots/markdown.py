@@ -7,16 +7,19 @@ https://spec.commonmark.org/0.31.2/
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 
 from markdown_it import MarkdownIt
+from markdown_it.rules_inline import StateInline, link_pairs
 from markdown_it.token import Token
 
-Measure = Callable[[str], int]
-Wrap = Callable[[str], str]
+from bots.room import Gauge, Measure, Room, most
+
+__all__ = ["Block", "blocks", "cut", "most", "parser", "too_deep"]
 
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 QUOTE_MARK = re.compile(r"^ {0,3}> ?", re.MULTILINE)
@@ -24,13 +27,21 @@ ITEM_MARK = re.compile(r" *(?:[-+*]|\d{1,9}[.)]) {1,4}")
 BREAKS = (re.compile(r"\n+"), re.compile(r"(?<=[.!?…。！？])\s+"), re.compile(r"\s+"))
 DEEPEST = 60  # the parser drops what is nested deeper; `too_deep` tells
 WINDOW = 1000  # how far beyond a cut we look for markup that it would tear
+SIGNS = 100  # of a line are enough to see what it begins
 
 
 @lru_cache(maxsize=1)
 def parser() -> MarkdownIt:
     """The one parser. HTML is text; so are reference definitions, which a cut would part from their links."""
     markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST})
-    return markdown.enable(["table", "strikethrough"]).disable("reference")
+    return markdown.enable(["table", "strikethrough"]).disable(["reference", "html_block", "html_inline"])
+
+
+@lru_cache(maxsize=1)
+def _outline() -> MarkdownIt:
+    """Reads blocks alone, at a fraction of the cost."""
+    markdown = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST})
+    return markdown.enable("table").disable(["reference", "html_block", "inline", "text_join"])
 
 
 def too_deep(tokens: Sequence[Token]) -> bool:
@@ -46,8 +57,8 @@ def cut(text: str, limit: int, measure: Measure) -> tuple[str, ...]:
     only when there is no other place. Nothing but blank space at the cuts is lost.
     """
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    room = Room(measure=measure, limit=limit)
-    if measure(text) <= limit:
+    room = Room(gauge=Gauge(measure, limit), limit=limit)
+    if room.fits(text):
         return (text,)
     pieces: list[str] = []
     rest = blocks(text)
@@ -60,54 +71,34 @@ def cut(text: str, limit: int, measure: Measure) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """A top-level block as it stands in the source, with the blank lines that follow it."""
+    """A top-level block as it stands in the source, with the blank lines that follow it.
+
+    `inner` is what it is made of, where that is known: the items of a list, the blocks of a quote.
+    """
 
     kind: str
     source: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Room:
-    """What one piece may hold, and what will be put round it before it is shown."""
-
-    measure: Measure
-    limit: int
-    wraps: tuple[Wrap, ...] = ()
-
-    def fits(self, source: str) -> bool:
-        return self.size(source) <= self.limit
-
-    def size(self, source: str) -> int:
-        if len(source) > 4 * self.limit:  # too long, surely enough: measuring a book for every piece is dear
-            return len(source)
-        for wrap in self.wraps:
-            source = wrap(source)
-        return self.measure(source)
-
-    def most(self, count: int, source_of: Callable[[int], str], guess: int = 1) -> int:
-        """How many of something fit, when `source_of(n)` is the source of n of them."""
-        return most(count, lambda n: self.size(source_of(n)), self.limit, guess)
-
-    def inside(self, wrap: Wrap) -> "Room":
-        return replace(self, wraps=(wrap, *self.wraps))
-
-    def tears(self, source: str, at: int) -> bool:
-        """Would a cut here change what is shown? Torn markup shows its signs, or hides some."""
-        head, tail = source[:at], source[at : at + WINDOW]
-        apart = self.measure(head.rstrip()) + self.measure(tail.lstrip())
-        blank = len(head) - len(head.rstrip()) + len(tail) - len(tail.lstrip())
-        return not 0 <= self.measure(head + tail) - apart <= blank
+    inner: tuple["Block", ...] = ()
 
 
 def blocks(source: str) -> list[Block]:
     """The top-level blocks; their sources joined are the whole."""
     lines = _lines(source)
-    tokens = [token for token in parser().parse(source) if token.level == 0 and token.nesting >= 0]
-    starts = [0, *(token.map[0] for token in tokens[1:] if token.map), len(lines)]
-    return [
-        Block(kind=token.type.removesuffix("_open"), source="".join(lines[begin:end]))
-        for token, begin, end in zip(tokens, starts, starts[1:], strict=False)
-    ]
+    tokens = [token for token in _outline().parse(source) if token.nesting >= 0 and token.map]
+    tops = [token for token in tokens if token.level == 0]
+    starts = [0, *(_line(token) for token in tops[1:]), len(lines)]
+    items = [_line(token) for token in tokens if token.level == 1 and token.type == "list_item_open"]
+
+    def block(token: Token, begin: int, end: int) -> Block:
+        own = items[bisect_left(items, begin) : bisect_left(items, end)]
+        inner = ("".join(lines[a:b]) for a, b in zip([begin, *own[1:]], [*own[1:], end], strict=True))
+        return Block(
+            kind=token.type.removesuffix("_open"),
+            source="".join(lines[begin:end]),
+            inner=tuple(Block(kind="list_item", source=item) for item in inner) if own else (),
+        )
+
+    return [block(*place) for place in zip(tops, starts, starts[1:], strict=False)]
 
 
 def start(rest: Sequence[Block], room: Room) -> tuple[str, list[Block]]:
@@ -117,30 +108,12 @@ def start(rest: Sequence[Block], room: Room) -> tuple[str, list[Block]]:
     """
     count = room.most(len(rest), lambda n: _join(rest[:n]))
     whole, left = _join(rest[:count]), list(rest[count:])
-    if not left or room.fits(left[0].source):
+    if not left or (whole and room.seems_to_fit(left[0].source)):
         return whole, left
     head, tail = _split(left[0], room.inside(lambda source: whole + source) if whole else room)
     if not whole and not head and _join(tail) == left[0].source:
         head, tail = _split_text(left[0], room)
     return whole + head, [*tail, *left[1:]]
-
-
-def most(count: int, size: Callable[[int], int], limit: int, guess: int = 1) -> int:
-    """About the largest n up to `count` whose size is within the limit; 0 when not even 1 is.
-
-    Sizes grow nearly in step with n, so the next guess is by proportion; a few parses do instead of
-    a dozen. Less than a twentieth of the limit may stay unused.
-    """
-    low, high, tries = 0, count + 1, 0
-    while high - low > 1:
-        guess = max(low + 1, min(guess, high - 1))
-        found = size(guess)
-        low, high = (guess, high) if found <= limit else (low, guess)
-        if 0.95 * limit < found <= limit:
-            break
-        tries += 1
-        guess = guess * limit // max(found, 1) if tries < 6 else (low + high) // 2
-    return low
 
 
 def _split(block: Block, room: Room) -> tuple[str, list[Block]]:
@@ -195,16 +168,14 @@ def _split_table(block: Block, room: Room) -> tuple[str, list[Block]]:
 
 
 def _split_list(block: Block, room: Room) -> tuple[str, list[Block]]:
-    lines = _lines(block.source)
-    tokens = [token for token in parser().parse(block.source) if token.type == "list_item_open"]
-    starts = [token.map[0] for token in tokens if token.level == 1 and token.map]
-    items = ["".join(lines[a:b]) for a, b in zip(starts, [*starts[1:], len(lines)], strict=True)]
-    for index, item in enumerate(items):
-        if (loose := _loosened(item)) != item and not room.fits(item):
-            before, after = "".join(items[:index]), "".join(items[index + 1 :])
-            return "", [*_one(block.kind, before), *blocks(loose), *_one(block.kind, after)]
-    count = room.most(len(items), lambda n: "".join(items[:n]))
-    return "".join(items[:count]), _one(block.kind, "".join(items[count:]))
+    items = block.inner
+    count = room.most(len(items), lambda n: _join(items[:n]))
+    head, rest = items[:count], items[count:]
+    if rest and (loose := _loosened(rest[0].source)) != rest[0].source:
+        too_long = not room.wraps if not count else not room.seems_to_fit(rest[0].source)
+        if too_long:
+            return "", [*_made_of(block.kind, head), *blocks(loose), *_made_of(block.kind, rest[1:])]
+    return _join(head), _made_of(block.kind, rest)
 
 
 def _loosened(item: str) -> str:
@@ -216,26 +187,67 @@ def _loosened(item: str) -> str:
 
 
 def _split_quote(block: Block, room: Room) -> tuple[str, list[Block]]:
-    inner = QUOTE_MARK.sub("", block.source)
-    head, rest = start(blocks(inner), room.inside(_quoted))
-    return (_quoted(head) if head else ""), _one("blockquote", _quoted(_join(rest)) if rest else "")
+    inner = block.inner or blocks(QUOTE_MARK.sub("", block.source))
+    head, rest = start(inner, room.inside(_quoted))
+    left = Block(kind="blockquote", source=_quoted(_join(rest)), inner=tuple(rest))
+    return (_quoted(head) if head else ""), [left] if rest else []
 
 
 def _split_text(block: Block, room: Room) -> tuple[str, list[Block]]:
     source = block.source
-    end = room.most(len(source), lambda n: source[:n], guess=room.limit)
-    places = [at for at in _places(source, end) if at]
-    whole = (at for at in places if not room.tears(source, at) and room.fits(source[:at]))
-    at = next(whole, places[0] if places and room.fits(source[: places[0]]) else max(end, 1))
+    at = next(_whole_places(source, room.guess(len(source), lambda n: source[:n])), 0)
+    if not room.is_filled_by(source[:at]):
+        end = max(room.most(len(source), lambda n: source[:n]), 1)
+        at = next((at for at in _whole_places(source, end) if room.fits(source[:at])), 0)
+        at = at or next((at for at in islice(_places(source, end, ()), 1) if room.fits(source[:at])), end)
     return source[:at], _one("paragraph", source[at:].lstrip())
 
 
-def _places(source: str, end: int) -> Iterator[int]:
-    """Where to cut before `end`, best first: lines, sentences, words, then between characters."""
+def _whole_places(source: str, end: int) -> Iterator[int]:
+    """Where to cut before `end` so that all that is shown stays as it is."""
+    kinds = {"paragraph", _kind(source)}
+    places = _places(source, end, _spans(source[: end + WINDOW]))
+    return (at for at in places if _kind(source[at:]) in kinds)
+
+
+def _kind(source: str) -> str:
+    """What its first line begins: torn off, a line with a sign in front would become a list or a heading."""
+    first = source.lstrip().split("\n", 1)[0]
+    return next((token.type for token in _outline().parse(first[:SIGNS])), "paragraph").removesuffix("_open")
+
+
+Span = tuple[int, int]
+
+
+def _spans(source: str) -> list[Span]:
+    """Where the links, code and emphasis stand that a cut would tear: torn, they show their signs."""
+    state = StateInline(source, parser(), {}, [])
+    rules = state.md.inline.ruler.getRules("")
+    spans: list[Span] = []
+    signs: list[Span] = []  # of each delimiter of emphasis, the run it stands in
+    while state.pos < state.posMax:
+        begin = state.pos
+        if not any(rule(state, False) for rule in rules):
+            state.pos += 1
+        elif source[begin] in "[!<`\\&":
+            spans.append((begin, state.pos))
+        signs += [(begin, state.pos)] * (len(state.delimiters) - len(signs))
+    link_pairs(state)
+    pairs = ((sign, at) for sign, at in zip(signs, state.delimiters, strict=True) if at.end >= 0)
+    return spans + [(begin, signs[at.end][1]) for (begin, _), at in pairs]
+
+
+def _places(source: str, end: int, spans: Sequence[Span]) -> Iterator[int]:
+    """Where to cut before `end` and outside of `spans`, best first: lines, sentences, words, then between
+    characters."""
+    inside = bytearray(end + WINDOW)
+    for begin, stop in spans:
+        inside[begin + 1 : stop] = b"x" * (stop - begin - 1)
     for pattern in BREAKS:
         found = [match.end() for match in pattern.finditer(source, end // 2, end)]
-        yield from reversed(found[-8:])
-    yield from islice((at for at in range(end, end // 2, -1) if not _joins(source[at : at + 1])), 8)
+        yield from islice((at for at in reversed(found) if not inside[at]), 8)
+    between = (at for at in range(end, end // 2, -1) if not _joins(source[at : at + 1]))
+    yield from islice((at for at in between if not inside[at]), 8)
 
 
 def _joins(character: str) -> bool:
@@ -262,8 +274,16 @@ def _lines(source: str) -> list[str]:
     return re.findall(r"[^\n]*\n|[^\n]+", source)
 
 
+def _line(token: Token) -> int:
+    return token.map[0] if token.map else 0
+
+
 def _one(kind: str, source: str) -> list[Block]:
     return [Block(kind=kind, source=source)] if source.strip() else []
+
+
+def _made_of(kind: str, inner: Sequence[Block]) -> list[Block]:
+    return [Block(kind=kind, source=_join(inner), inner=tuple(inner))] if inner else []
 
 
 def _join(some: Sequence[Block]) -> str:

@@ -41,10 +41,10 @@ def seen(drawn: str) -> str:
 
 
 def measure(text: str) -> int:
-    """UTF-16 units of this CommonMark as Telegram counts them, after the tags are read. Servers that only
-    stand in for Telegram count what is sent, tags and all: a piece fits both."""
-    drawn = render(text)
-    return max(utf16_length(seen(drawn)), utf16_length(drawn))
+    """UTF-16 units of this CommonMark with its tags and escapes. Telegram counts what is left when they
+    are read, which is never more; servers that only stand in for it count what is sent: a piece fits both.
+    """
+    return utf16_length(render(text))
 
 
 def split(text: str) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def draw_table(table: SyntaxTreeNode, text_of: Callable[[SyntaxTreeNode], str]) 
 
 
 def screen_width(text: str) -> int:
-    return sum(_places(character) for character in text)
+    return len(text) if text.isascii() else sum(_places(character) for character in text)
 
 
 def _places(character: str) -> int:

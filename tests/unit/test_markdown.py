@@ -1,5 +1,7 @@
 """The cutter, for a channel that shows CommonMark as it stands and counts code points."""
 
+import html
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -68,3 +70,36 @@ def test_most_is_close_below_the_limit(sizes: list[int], limit: int) -> None:
     assert sum(sizes[:count]) <= limit
     if count < len(sizes):
         assert sum(sizes[: count + 1]) > limit or sum(sizes[:count]) > 0.95 * limit
+
+
+UNITS = {
+    "prose": ("Some words with **more weight** and a [link](https://a.example). " * 6, "\n\n"),
+    "lines": ("a short line & no more", "\n"),
+    "paragraphs": ("a short one", "\n\n"),
+    "one paragraph": ("A sentence with `code & more` in it, and *more* of it.", " "),
+    "no break": ("漢字かな", ""),
+    "list": ("- an item <of> **some** words", "\n"),
+    "deep list": ("- an item\n  - another\n    and more & more", "\n"),
+    "quote": ("> said **so** & so", "\n"),
+    "code": ("    value = compute(<this>)  # a step", "\n"),
+}
+STARTS = {"fence": "```py\n", "table": "| a | b |\n|---|---|\n"}
+UNITS |= {"fence": ("value = f(<x>)", "\n"), "table": ("| some & more | of it |", "\n")}
+
+
+@pytest.mark.parametrize("size", [12_000, 48_000])
+@pytest.mark.parametrize("kind", UNITS)
+def test_work_grows_with_the_text_and_no_faster(kind: str, size: int) -> None:
+    unit, between = UNITS[kind]
+    text = STARTS.get(kind, "") + between.join([unit] * (size // len(unit + between)))
+    measured: list[int] = []
+
+    def measure(source: str) -> int:
+        measured.append(len(source))
+        return len(html.escape(source))
+
+    found = cut(text, 4096, measure)
+    assert all(len(html.escape(piece)) <= 4096 for piece in found)
+    assert sum(measured) <= 2.5 * len(text)
+    assert max(measured) <= 1.5 * 4096
+    assert len(measured) <= 3 * len(found)
