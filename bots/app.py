@@ -38,6 +38,7 @@ from core.observe import Metrics
 from core.rows import ChannelConfig
 from core.state.redis_state import RedisState, open_state
 from core.store.accounts import PostgresAccounts
+from core.store.health import check_pool
 from core.store.journal import open_journal
 from core.store.leases import Bell, PostgresLeases, open_leases
 from core.store.records import PostgresRecords
@@ -167,6 +168,7 @@ async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Ga
             Job(name="read configs", seconds=5, run=read_configs),
             Job(name="partitions", seconds=6 * 3600, run=records.ensure_months),
             Job(name="dead siblings", seconds=2, run=lambda: _end_dead(leases)),
+            Job(name="watch the pool", seconds=5, run=lambda: _watch_pool(engine, metrics)),
             Job(name="warm", seconds=24 * 3600, run=lambda: _warm(models, prices)),
         )
         background = [
@@ -207,6 +209,16 @@ def _heard_cache(metrics: Metrics) -> Callable[[bool], None]:
             log.info("cache back")
 
     return hear
+
+
+async def _watch_pool(engine: AsyncEngine, metrics: Metrics) -> None:
+    if pool := check_pool(engine):
+        for state, connections in (
+            ("active", pool.active),
+            ("idle", pool.idle),
+            ("waiting", pool.waiting or 0),
+        ):
+            metrics.db_pool.labels(state=state).set(connections)
 
 
 async def _end_dead(leases: PostgresLeases) -> None:

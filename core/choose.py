@@ -4,7 +4,7 @@ Resolved conversation > user > chat > account > channel > default, and stamped w
 configuration that was in force.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from core.messages import Place
@@ -30,10 +30,18 @@ class Choice:
     system_prompt: str
     answer_tokens: int
     config_version: int
+    streams: bool = True
 
 
-def choose(defaults: Defaults, configs: Sequence[ChannelConfig], line: Line, asked: Waiting) -> Choice:
-    """The first model is the chosen one; the default ones stand behind it."""
+def choose(
+    defaults: Defaults,
+    configs: Sequence[ChannelConfig],
+    line: Line,
+    asked: Waiting,
+    flags: Mapping[str, str] | None = None,
+) -> Choice:
+    """The first model is the chosen one; the default ones stand behind it. Of the channel's feature flags,
+    `streaming` set to `off` shows an answer only when it is whole."""
     layers = [config for width in WIDTHS for config in configs if _covers(config, width, line.place)]
     prompt, tokens = defaults.system_prompt, defaults.answer_tokens
     for config in layers:
@@ -49,6 +57,7 @@ def choose(defaults: Defaults, configs: Sequence[ChannelConfig], line: Line, ask
         system_prompt=prompt,
         answer_tokens=tokens,
         config_version=max((config.version for config in layers), default=0),
+        streams=(flags or {}).get("streaming") != "off",
     )
 
 

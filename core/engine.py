@@ -57,7 +57,7 @@ class Engine:
             return await self._look_again(work)
         ids = {"conversation": work.line.conversation_id, "turn": turn.id, "message": turn.asked.inbox_id}
         with (
-            structlog.contextvars.bound_contextvars(**{name: str(value) for name, value in ids.items()}),
+            structlog.contextvars.bound_contextvars(channel=work.line.place.channel, **ids),
             self._house.metrics.turns_running.track_inprogress(),
         ):
             return await self._carry(turn)
@@ -144,7 +144,7 @@ class Engine:
             return refusal or glance
 
     async def _respond(self, turn: Turn, glance: Glance) -> Composition:
-        choice = self._choose(turn)
+        choice = await self._choose(turn)
         reply = await self._command(turn, choice)
         if reply is not None and reply.ask is None:
             turn.kind = "command"
@@ -167,9 +167,11 @@ class Engine:
             rebuilt=rebuilt,
         )
 
-    def _choose(self, turn: Turn) -> Choice:
+    async def _choose(self, turn: Turn) -> Choice:
         with self._house.step(turn, Step.CHOOSE):
-            choice = choose(self._house.defaults, self._house.configs(), turn.line, turn.asked)
+            house, line = self._house, turn.line
+            flags = await house.state.flags(line.place.channel)
+            choice = choose(house.defaults, house.configs(), line, turn.asked, flags)
         turn.config_version = choice.config_version
         return choice
 

@@ -71,7 +71,8 @@ class Generation:
     async def _begin(self, turn: Turn, choice: Choice, prompt: Prompt) -> Answer:
         """The preview runs beside the model; both begin when the second commit is durable."""
         house, unfinished = self._house, turn.work.unfinished
-        placeholder = turn.begin_placeholder()
+        placeholder = turn.begin_placeholder() if choice.streams else None
+        streams = choice.streams and turn.channel.traits.streaming != "none"
         if placeholder is not None:
             turn.parts = (*turn.parts, placeholder)
         preview: Preview | None = None
@@ -111,9 +112,9 @@ class Generation:
                 prompt,
                 answer_tokens=choice.answer_tokens,
                 seconds=house.rules.turn_seconds,
-                stream=turn.channel.traits.streaming != "none",
+                stream=streams,
                 reserve=reserve,
-                show=lambda text: preview.show(text) if preview else None,
+                show=lambda text: preview.show(text) if preview and streams else None,
                 stopped=turn.stopped,
                 owed=house.ledger.abandon(left, house.clock.now()) if left else None,
             )

@@ -1,5 +1,7 @@
 """What an admin sets for a channel, an account or a chat counts within seconds, without a restart."""
 
+from redis.asyncio import Redis
+
 from core.errors import ParleyError
 from tests.conftest import execute
 from tests.integration.turn.conftest import Begin
@@ -27,6 +29,16 @@ async def test_a_change_counts_while_it_runs(begin: Begin) -> None:
         await talk.ask("hello", user="bob")
         assert talk.model.calls[-1].model == "wide-model"
         assert await talk.column("SELECT DISTINCT config_version FROM turns ORDER BY 1") == [0, 4, 7]
+
+
+async def test_a_flag_turns_streaming_off_while_it_runs(begin: Begin, redis_url: str) -> None:
+    async with Redis.from_url(redis_url) as redis:
+        await redis.hset("features:channel:telegram", "streaming", "off")
+    async with begin() as talk:
+        assert await talk.ask("hello") == ["echo: hello"]
+        (answer,) = [seen for seen in talk.world.telegram.seen() if seen.author == "bot"]
+        assert answer.edits == 0
+        assert "stream" not in talk.model.requests[-1] or not talk.model.requests[-1]["stream"]
 
 
 async def test_a_setting_of_the_wrong_kind_is_no_silence(begin: Begin, database_url: str) -> None:
