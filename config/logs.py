@@ -10,7 +10,9 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Protocol, TextIO
+from uuid import UUID
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -23,6 +25,8 @@ QUIET = (
     "uvicorn.access", "alembic",
 )  # fmt: skip
 DEPTH_MAX = 8
+WORD_LENGTH_MAX = 32
+"""Of keys, events, levels and names: they come again and again, and what is made of them is remembered."""
 _SECRET_NAME = re.compile(r"(?i)(^|[_-])(token|secret|password|passwd|api[_-]?key|authorization|cookie)$")
 
 
@@ -45,7 +49,6 @@ def set_up(settings: LogSettings, secrets: Iterable[str], stream: TextIO | None 
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     handler = RootHandler(stream)
     handler.setFormatter(
@@ -56,6 +59,7 @@ def set_up(settings: LogSettings, secrets: Iterable[str], stream: TextIO | None 
                 structlog.processors.StackInfoRenderer(),
                 structlog.processors.format_exc_info,
                 _redaction(redactor(secrets)),
+                structlog.processors.TimeStamper(fmt="iso", utc=True),
                 _renderer(settings.format, stream),
             ],
         )
@@ -102,17 +106,25 @@ def _renderer(form: str, stream: TextIO) -> Processor:
 
 
 def _redaction(redact: Callable[[str], str]) -> Processor:
+    word = lru_cache(maxsize=1000)(redact)
+    is_secret = lru_cache(maxsize=1000)(_SECRET_NAME.search)
+
+    def text(value: str) -> str:
+        return word(value) if len(value) <= WORD_LENGTH_MAX else redact(value)
+
     def walk(value: Any, depth: int = 0) -> Any:
         if value is None or isinstance(value, bool | int | float):
             return value
+        if isinstance(value, UUID):
+            return str(value)
         if isinstance(value, dict) and depth < DEPTH_MAX:
-            return {redact(str(key)): named(str(key), inner, depth + 1) for key, inner in value.items()}
+            return {text(str(key)): named(str(key), inner, depth + 1) for key, inner in value.items()}
         if isinstance(value, list | tuple | set | frozenset) and depth < DEPTH_MAX:
             return [walk(inner, depth + 1) for inner in value]
-        return redact(repr(value) if isinstance(value, BaseException | bytes) else str(value))
+        return text(repr(value) if isinstance(value, BaseException | bytes) else str(value))
 
     def named(key: str, value: Any, depth: int) -> Any:
-        return HIDDEN if value and isinstance(value, str) and _SECRET_NAME.search(key) else walk(value, depth)
+        return HIDDEN if value and isinstance(value, str) and is_secret(key) else walk(value, depth)
 
     def processor(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
         return {key: named(key, value, 0) for key, value in event.items()}

@@ -70,9 +70,12 @@ class Inbox:
     def _tell(self, message: InboundMessage, accepted: Accepted) -> None:
         fresh = "yes" if accepted.fresh else "no"
         self._metrics.messages_accepted.labels(channel=message.place.channel, fresh=fresh).inc()
-        log.info(
-            "message accepted" if accepted.fresh else "message known already",
+        say, event = (
+            (log.debug, "message accepted") if accepted.fresh else (log.info, "message known already")
+        )
+        say(
+            event,
             channel=message.place.channel,
-            conversation=str(accepted.conversation_id),
-            message=str(accepted.inbox_id),
+            conversation=accepted.conversation_id,
+            message=accepted.inbox_id,
         )
