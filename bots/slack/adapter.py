@@ -117,10 +117,11 @@ class SlackChannel:
 
     async def read_back(self, message: OutboundMessage) -> str | None:
         """Look, and look again: what was posted may show late. Raises where it cannot look at last."""
+        me = self._me or await self._line.who_am_i()
         for number, pause in enumerate(self._looks, start=1):
             await asyncio.sleep(pause)
             try:
-                found = await send.find(self._line, message)
+                found = await send.find(self._line, me, message)
             except NotSent as error:
                 if number == len(self._looks):
                     raise

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from slack_sdk.errors import SlackApiError
 
 from bots.slack.errors import code_of, translated
-from bots.slack.ids import is_ts, response_receipt, ts_of
+from bots.slack.ids import Me, is_ts, response_receipt, ts_of
 from bots.slack.markup import markdown, render
 from bots.slack.wire import Line
 from core.errors import Ambiguous, Undeliverable
@@ -102,14 +102,23 @@ async def react(line: Line, place: Place, message_id: str, sign: str) -> None:
                 raise
 
 
-async def find(line: Line, message: OutboundMessage) -> str | None:
+async def find(line: Line, me: Me, message: OutboundMessage) -> str | None:
     """The `ts` of the message with this key; None where it is not among what was said since the question."""
     async for page in _pages(line, message):
         for said in page:
-            payload = (said.get("metadata") or {}).get("event_payload") or {}
-            if payload.get("k") == message.key:
+            if is_ours(said, me, message):
                 return str(said["ts"])
     return None
+
+
+def is_ours(said: Mapping[str, Any], me: Me, message: OutboundMessage) -> bool:
+    """By its key. A server that only stands in for Slack may keep no metadata: there by our name and the very
+    text, unless that is the placeholder, which says nothing of whose it is."""
+    metadata = said.get("metadata")
+    if metadata:
+        return (metadata.get("event_payload") or {}).get("k") == message.key
+    by_us = said.get("user") == me.user or (bool(me.bot) and said.get("bot_id") == me.bot)
+    return by_us and message.text != PLACEHOLDER and said.get("text") == render(message.text)
 
 
 async def _pages(line: Line, message: OutboundMessage) -> AsyncIterator[list[Mapping[str, Any]]]:
