@@ -28,10 +28,40 @@ def telegram(settings: Settings) -> ChannelAdapter | None:
     )
 
 
+def slack(settings: Settings) -> ChannelAdapter | None:
+    """One of its secrets is enough to be wanted; what is missing then is said when it connects."""
+    given = settings.slack
+    bot_token, app_token, signing_secret = (
+        secret.get_secret_value() if secret else ""
+        for secret in (given.bot_token, given.app_token, given.signing_secret)
+    )
+    if not (bot_token or app_token or signing_secret):
+        return None
+    from bots.slack.adapter import SlackChannel
+
+    return SlackChannel(bot_token, app_token, signing_secret, given.api_url)
+
+
+def discord(settings: Settings) -> ChannelAdapter | None:
+    given = settings.discord
+    if given.token is None:
+        return None
+    from bots.discord.adapter import DiscordChannel
+
+    return DiscordChannel(
+        given.token.get_secret_value(),
+        given.api_url,
+        given.gateway_url,
+        message_content=given.message_content,
+        stream=given.stream,
+        edit_seconds=(given.edit_direct_seconds, given.edit_server_seconds),
+    )
+
+
 def factories() -> Mapping[str, Factory]:
     """Our own channels first; a plug-in may not take their names."""
     found: dict[str, Factory] = {point.name: point.load() for point in entry_points(group="parley.channels")}
-    return {**found, "telegram": telegram}
+    return {**found, "telegram": telegram, "discord": discord, "slack": slack}
 
 
 def build_channels(settings: Settings) -> list[ChannelAdapter]:

@@ -16,7 +16,7 @@ from bots.probes import ChannelState
 from core.errors import ChannelError, NotSent, ParleyError, StoreError, Unauthorized
 from core.messages import Account, CommandOffer, InboundMessage
 from core.observe import Metrics
-from core.ports import Accounts, CanOfferCommands, ChannelAdapter
+from core.ports import Accounts, CanCatchUp, CanOfferCommands, ChannelAdapter
 
 log = structlog.get_logger(__name__)
 
@@ -117,6 +117,8 @@ class Channels:
         async def accept(messages: Sequence[InboundMessage]) -> None:
             await self._accept(account, messages)
 
+        if isinstance(adapter, CanCatchUp):
+            adapter.remember_with(self._accounts.cursors(account.id))
         if not adapter.traits.single_receiver:
             self.tell(adapter.name, ChannelState(state="up"))
             await adapter.run(account, accept)

@@ -129,6 +129,10 @@ class Discord(Group):
     gateway_url: SocketURL | None = setting(
         "The gateway; set, it wins over what Discord names.", default=None, env="DISCORD_GATEWAY_URL"
     )
+    message_content: bool = setting("Ask for the message content intent: read `!name` without a mention too.")
+    stream: bool = setting("Show an answer while it grows.")
+    edit_direct_seconds: float = setting("Time between two edits in a direct message.", ge=0, le=60)
+    edit_server_seconds: float = setting("Time between two edits in a server.", ge=0, le=60)
 
 
 class Slack(Group):

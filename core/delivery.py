@@ -109,8 +109,9 @@ class Delivery:
 
     async def _settle(self, part: Part, *, doubtful: bool) -> _Outcome:
         """Try until something is known, or until waiting is no longer for us."""
-        if doubtful and (known := await self._look_back(part)) is not None:
-            return known
+        part = replace(part, first_sent_at=part.first_sent_at or self._clock.now())
+        if (doubtful or self._is_forgotten(part)) and (known := await self._look_back(part)) is not None:
+            return self._postpone(known) if known.state == "pending" else known
         for pause in (*self._pauses, None):
             outcome = await self._attempt(part)
             if outcome.state == "uncertain":
@@ -141,15 +142,29 @@ class Delivery:
     async def _look_back(self, part: Part) -> _Outcome | None:
         """What may be done about a part that may have gone out. None: try it (again)."""
         after = self._adapter.traits.after_ambiguous
-        if part.op == "edit" or after == "repeat":
+        if part.op == "edit" or (after == "repeat" and not self._is_forgotten(part)):
             return None
-        if after == "read_back" and isinstance(self._adapter, CanReadBack):
+        if after != "stop" and isinstance(self._adapter, CanReadBack):
             try:
                 receipt = await self._adapter.read_back(self._message(part))
+            except (NotSent, Ambiguous) as error:
+                # Whoever comes later sees by the part's age that it must look; elsewhere nobody would.
+                later = after == "repeat"
+                wait = max(2 * PATIENCE, error.retry_after or 0.0)
+                return _Outcome(state="pending" if later else "uncertain", error=str(error), wait=wait)
             except ChannelError as error:
                 return _Outcome(state="uncertain", error=str(error))
             return _Outcome(state="sent", receipt=receipt) if receipt is not None else None
         return _Outcome(state="uncertain", error="it may have gone out; nobody can tell")
+
+    def _is_forgotten(self, part: Part) -> bool:
+        """Is its first attempt so old that the platform no longer knows the key?"""
+        seconds, first = self._adapter.traits.key_seconds, part.first_sent_at
+        return (
+            seconds is not None
+            and first is not None
+            and self._clock.now() - first > timedelta(seconds=seconds)
+        )
 
     async def _attempt(self, part: Part) -> _Outcome:
         outcome = await self._call(part)

@@ -93,13 +93,15 @@ class Traits:
     `streaming`: "edit" shows a placeholder and edits it; "draft" shows droppable drafts that leave
     no message behind; "none" sends the final only. `after_ambiguous` says what may be done when a
     send may or may not have gone out: "repeat" (the platform knows the key), "read_back" (we can
-    look), "stop" (neither). `edit_seconds` are the least times between two edits in a direct chat
-    and in a group.
+    look), "stop" (neither). `key_seconds` is how long the platform knows a key, None for ever; later a
+    channel that repeats must look first. `edit_seconds` are the least times between two edits in a direct
+    chat and in a group.
     """
 
     max_text: int
     streaming: Literal["none", "edit", "draft"] = "none"
     after_ambiguous: Literal["repeat", "read_back", "stop"] = "stop"
+    key_seconds: float | None = None
     edit_seconds: tuple[float, float] = (1.5, 4.0)
     typing_seconds: float = 4.5
     single_receiver: bool = False

@@ -25,14 +25,12 @@ from core.messages import (
     Traits,
     Usage,
 )
-from core.rows import Accepted, Arrival, CallUsage, ChannelConfig, Lease, Work, Writing
+from core.rows import Accepted, Arrival, CallUsage, ChannelConfig, LastAnswer, Lease, Work, Writing
 
 Accept = Callable[[Sequence[InboundMessage]], Awaitable[None]]
-"""Returns when every message is committed; only then may the platform be acknowledged.
-
-Raises `StoreUnavailable` when they could not be stored: the channel must not acknowledge and should
-let the platform deliver again. Calling it twice with the same messages is harmless.
-"""
+"""Returns when every message is committed; only then may the platform be acknowledged. Raises
+`StoreUnavailable` when they could not be stored: the channel must not acknowledge and should let the
+platform deliver again. Calling it twice with the same messages is harmless."""
 
 
 class ChannelAdapter(Protocol):
@@ -54,8 +52,8 @@ class ChannelAdapter(Protocol):
         ...
 
     async def run(self, account: Account, accept: Accept) -> None:
-        """Receive until cancelled, handing in every message meant for the bot through `accept`.
-        Raises `ChannelError` when the connection is beyond repair; it will be run again."""
+        """Receive until cancelled, handing in every message meant for the bot through `accept`. Raises
+        `ChannelError` when the connection is beyond repair; it will be run again."""
         ...
 
     async def send(self, message: OutboundMessage) -> str:
@@ -111,6 +109,20 @@ class CanReadBack(Protocol):
     async def read_back(self, message: OutboundMessage) -> str | None: ...
 
 
+class Cursors(Protocol):
+    """How far an account's chats were read, durably: by chat, an opaque string of the channel's."""
+
+    async def read(self) -> Mapping[str, str]: ...
+    async def move(self, moves: Mapping[str, str]) -> None: ...
+
+
+@runtime_checkable
+class CanCatchUp(Protocol):
+    """The channel fetches what was said while nobody listened. Called before each `run`."""
+
+    def remember_with(self, cursors: Cursors) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """One call: messages as OpenAI's chat form has them ({"role", "content"}), oldest first."""
@@ -137,11 +149,9 @@ class Tokens(Protocol):
 
 
 class Prices(Protocol):
-    """Knows what a call costs."""
+    """Knows what a call costs at the price of a moment; None when that is not known."""
 
-    def cost(self, model: str, usage: Usage, at: datetime) -> Cost | None:
-        """The cost at the price of that moment, or None when the price is not known."""
-        ...
+    def cost(self, model: str, usage: Usage, at: datetime) -> Cost | None: ...
 
 
 class Journal(Protocol):
@@ -185,15 +195,7 @@ class Accounts(Protocol):
         """Give the right back, where it is ours."""
         ...
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LastAnswer:
-    """The newest answered turn of a conversation: what was asked and what was said."""
-
-    turn_id: UUID
-    question: str
-    answer: str
-    end: str
+    def cursors(self, account_id: UUID) -> Cursors: ...
 
 
 class Records(Protocol):
@@ -232,8 +234,8 @@ class Records(Protocol):
 class Glance:
     """What Redis (or its stand-in when it is away) says before a turn.
 
-    `over_limit` is None when the person may go on; else whole seconds until they may. `first_refusal`
-    is true for the first refusal of the minute. `context` is None on a miss: rebuild it from Postgres.
+    `over_limit` is whole seconds until the person may go on, None for now. `first_refusal` is true for
+    the first refusal of the minute. `context` is None on a miss: rebuild it from Postgres.
     """
 
     over_limit: int | None = None
@@ -274,9 +276,7 @@ class State(Protocol):
         """One write after the turn; best effort."""
         ...
 
-    async def forget_context(self, conversation_id: UUID) -> None:
-        """Drop a cached context."""
-        ...
+    async def forget_context(self, conversation_id: UUID) -> None: ...
 
     async def hit(self, kind: str, name: str, limit: int) -> int | None:
         """Count one use of `rate:{kind}:{name}:minute`; seconds to wait when over the limit, else None."""
@@ -295,5 +295,4 @@ class Clock(Protocol):
     """The time, where tests need to turn it. Aware UTC."""
 
     def now(self) -> datetime: ...
-
     def monotonic(self) -> float: ...

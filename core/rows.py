@@ -265,3 +265,13 @@ class CallUsage:
     completion_tokens: int
     cost_micro: int
     unpriced_calls: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastAnswer:
+    """The newest answered turn of a conversation: what was asked and what was said."""
+
+    turn_id: UUID
+    question: str
+    answer: str
+    end: str

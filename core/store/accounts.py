@@ -1,13 +1,15 @@
-"""Bot identities as stored, and which instance receives for one that allows a single receiver.
+"""Bot identities as stored, how far each was read, and which instance receives for one that allows a single
+receiver.
 
 Telegram, for one, serves one poller per token; the others stand by and take over when the lease of
 the first has run out by the database's clock.
 """
 
+from collections.abc import Mapping
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import cast, func, or_, select, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
@@ -70,6 +72,10 @@ class PostgresAccounts:
                 .values(receiver=None, receiver_until=None)
             )
 
+    def cursors(self, account_id: UUID) -> "PostgresCursors":
+        """How far its chats were read."""
+        return PostgresCursors(self._engine, account_id)
+
     async def receiver(self, account_id: UUID) -> str | None:
         """Who receives now."""
         query = select(accounts.c.receiver).where(
@@ -77,3 +83,24 @@ class PostgresAccounts:
         )
         async with transaction(self._engine) as connection:
             return (await connection.execute(query)).scalar_one_or_none()
+
+
+class PostgresCursors:
+    """How far the chats of one account were read. Several instances may move them; the last one wins."""
+
+    def __init__(self, engine: AsyncEngine, account_id: UUID) -> None:
+        self._engine = engine
+        self._account_id = account_id
+
+    async def read(self) -> Mapping[str, str]:
+        query = select(accounts.c.cursor).where(accounts.c.id == self._account_id)
+        async with transaction(self._engine) as connection:
+            return dict((await connection.execute(query)).scalar_one_or_none() or {})
+
+    async def move(self, moves: Mapping[str, str]) -> None:
+        """Set these, keep the others."""
+        merged = accounts.c.cursor.op("||")(cast(dict(moves), JSONB))
+        async with transaction(self._engine) as connection:
+            await connection.execute(
+                update(accounts).where(accounts.c.id == self._account_id).values(cursor=merged)
+            )

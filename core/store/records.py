@@ -11,8 +11,7 @@ from sqlalchemy import Row, Select, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.messages import Spoken
-from core.ports import LastAnswer
-from core.rows import CallUsage, ChannelConfig
+from core.rows import CallUsage, ChannelConfig, LastAnswer
 from core.store.database import own, transaction
 from core.store.tables import channel_configs, conversations, inbox, messages, model_calls, turns
 

@@ -11,6 +11,8 @@ from uuid import uuid4
 import pytest
 
 from bots.console.channel import ConsoleChannel
+from bots.discord.adapter import DiscordChannel
+from bots.simulators.discord import DiscordSimulator
 from bots.simulators.slack import SlackSimulator
 from bots.simulators.telegram import TelegramSimulator
 from bots.slack.adapter import SlackChannel
@@ -84,6 +86,22 @@ async def open_telegram(stack: AsyncExitStack) -> Bench:
     )
 
 
+async def open_discord(stack: AsyncExitStack) -> Bench:
+    sim = await stack.enter_async_context(DiscordSimulator())
+    channel = DiscordChannel("a.contract.token", sim.api_url, sim.gateway_url)
+    stack.push_async_callback(channel.close)
+    await channel.connect()
+    sim.say("ann", "ann", "hello bot")
+    return Bench(
+        adapter=channel,
+        chat=sim.chat_id("ann"),
+        # Discord shows what is written; the signs of bold are no text.
+        seen=lambda: [seen.text.replace("**", "") for seen in sim.seen("ann") if seen.by_bot],
+        lose=lambda: sim.fault("accept_then_drop"),
+        refuse=lambda: sim.fault("server_error", status=400),
+    )
+
+
 async def open_console(stack: AsyncExitStack) -> Bench:
     page = Page()
     return Bench(adapter=ConsoleChannel("ann", page), chat="ann", seen=lambda: page.lines)
@@ -105,6 +123,7 @@ async def open_slack(stack: AsyncExitStack) -> Bench:
 
 
 OPEN: dict[str, Callable[[AsyncExitStack], Awaitable[Bench]]] = {
+    "discord": open_discord,
     "telegram": open_telegram,
     "slack": open_slack,
     "console": open_console,

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from uuid_utils.compat import uuid7
+
 from core.messages import Identity
 from core.store.accounts import PostgresAccounts
 from tests.integration.store.ground import Instance
@@ -57,3 +59,15 @@ async def test_the_receivers_of_dead_instances_are_ended(one: Instance, two: Ins
     assert await first.hold_receiver(one.account.id, "one", 60)
     await two.leases.end(["one"])
     assert await first.receiver(one.account.id) is None
+
+
+async def test_cursors_are_kept_and_merged(one: Instance, two: Instance) -> None:
+    mine = PostgresAccounts(one.engine).cursors(one.account.id)
+    other = PostgresAccounts(two.engine).cursors(one.account.id)
+    assert await mine.read() == {}
+    await mine.move({"7": "100", "8": "5:direct"})
+    await other.move({"7": "101", "'; --": '"x"'})
+    assert await mine.read() == {"7": "101", "8": "5:direct", "'; --": '"x"'}
+    unknown = PostgresAccounts(one.engine).cursors(uuid7())
+    await unknown.move({"1": "2"})
+    assert await unknown.read() == {}

@@ -187,3 +187,36 @@ async def test_a_turn_that_says_nothing_delivers_nothing() -> None:
     desk = Desk(ScriptedChannel())
     done = await desk.deliver()
     assert (done.marks, done.end, done.park) == ((), None, None)
+
+
+async def test_a_key_that_the_platform_has_forgotten_is_looked_for_first() -> None:
+    desk = Desk(ScriptedChannel(after_ambiguous="repeat", key_seconds=120.0))
+    old = part(1, "one", state="sending", first_sent_at=NOON - timedelta(seconds=121))
+    desk.channel.there["one"] = "r9"
+    done = await desk.deliver(old, resumed=True)
+    assert desk.channel.calls == [("look", "one")]
+    assert (done.marks[0].receipt, done.end) == ("r9", None)
+
+
+@pytest.mark.parametrize("state", ["sending", "pending"])
+async def test_a_forgotten_key_that_is_not_there_is_sent(state: str) -> None:
+    desk = Desk(ScriptedChannel(after_ambiguous="repeat", key_seconds=120.0))
+    old = part(1, "one", state=state, first_sent_at=NOON - timedelta(seconds=121))
+    await desk.deliver(old, resumed=True)
+    assert desk.channel.calls == [("look", "one"), ("send", "one")]
+
+
+async def test_a_key_that_is_still_known_is_just_repeated() -> None:
+    desk = Desk(ScriptedChannel(after_ambiguous="repeat", key_seconds=120.0))
+    young = part(1, "one", state="sending", first_sent_at=NOON - timedelta(seconds=60))
+    await desk.deliver(young, resumed=True)
+    assert desk.channel.calls == [("send", "one")]
+
+
+async def test_a_forgotten_key_is_not_repeated_while_nobody_can_look() -> None:
+    desk = Desk(ScriptedChannel(UNSENT, after_ambiguous="repeat", key_seconds=120.0))
+    old = part(1, "one", state="sending", first_sent_at=NOON - timedelta(seconds=121))
+    done = await desk.deliver(old, resumed=True)
+    assert desk.channel.calls == [("look", "one")]
+    assert done.park is not None
+    assert done.marks[0].state == "pending"

@@ -1,0 +1,166 @@
+"""What goes out: messages, edits, the typing sign and reactions; and looking whether they are there.
+
+Every message has a nonce made of its key, so that within some minutes the same send is the same message:
+https://docs.discord.com/developers/resources/message#create-message. The first part of an answer to a slash
+command edits the command's own answer instead, which may be repeated at any time. Nobody is pinged but who
+asked, and links unfold nothing. Pace and repeats are left to the core.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from bots.discord.ids import (
+    Interaction,
+    chat_of,
+    interaction_of,
+    lowest_id,
+    nonce_of,
+    number,
+    read_receipt,
+    receipt_of,
+)
+from bots.discord.markup import render
+from bots.discord.wire import Line
+from core.errors import Ambiguous, TargetGone, Undeliverable
+from core.messages import OutboundMessage, Place
+
+SUPPRESS_EMBEDS = 1 << 2
+PAGE = 100
+PAGES = 5
+CHANNEL = "/channels/{channel_id}"
+ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
+FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
+
+
+async def send(line: Line, message: OutboundMessage) -> str:
+    """Send one message; its id, which for an answer to a command brings along the right to edit it."""
+    asked = interaction_of(message.reply_to)
+    if asked is not None:
+        try:
+            return await _fill(line, asked, message)
+        except TargetGone:  # its 15 minutes are over, or it never was acknowledged
+            pass
+    try:
+        return await _post(line, message, quote=asked is None)
+    except Undeliverable:
+        after = interaction_of(message.extra.get("interaction", ""))
+        if after is None:
+            raise
+        return await _follow_up(line, after, message)
+
+
+async def edit(line: Line, place: Place, receipt: str, text: str) -> None:
+    """Replace a message's text."""
+    id, asked = read_receipt(receipt)
+    body = _body(text, asker="")
+    if asked is not None:
+        try:
+            await line.call("PATCH", ORIGINAL, body, **_right(asked))
+        except TargetGone:
+            if id == "0":
+                raise
+        else:
+            return
+    path = f"{CHANNEL}/messages/{{message}}"
+    await line.call("PATCH", path, body, channel_id=chat_of(place), message=id)
+
+
+async def show_typing(line: Line, place: Place) -> None:
+    """Show "typing" for ten seconds, or until the next message."""
+    await line.call("POST", f"{CHANNEL}/typing", channel_id=chat_of(place))
+
+
+async def react(line: Line, place: Place, message_id: str, sign: str) -> None:
+    """Put a sign on a message; on a command it is the answer."""
+    if (asked := interaction_of(message_id)) is not None:
+        await line.call("PATCH", ORIGINAL, _body(sign, asker=""), **_right(asked))
+        return
+    path = f"{CHANNEL}/messages/{{message}}/reactions/{{sign}}/@me"
+    await line.call("PUT", path, channel_id=chat_of(place), message=number("message", message_id), sign=sign)
+
+
+async def read_back(line: Line, message: OutboundMessage, me: str) -> str | None:
+    """The receipt of this message if it is among those after the question: ours, with its nonce, or with its
+    text as an answer to the same. Raises a `ChannelError` when nobody can tell."""
+    asked = interaction_of(message.reply_to)
+    async for page in history(line, chat_of(message.place), _question(message, asked)):
+        for found in page:
+            if (found.get("author") or {}).get("id") == me and _is_it(found, message, asked):
+                return receipt_of(str(found["id"]), asked)
+    return None
+
+
+async def history(line: Line, chat: str, after: int, pages: int = PAGES) -> AsyncIterator[Sequence[Any]]:
+    """The messages of a channel after an id, page by page, oldest first."""
+    for _ in range(pages):
+        query = {"after": str(after), "limit": str(PAGE)}
+        found = await line.call("GET", f"{CHANNEL}/messages", channel_id=chat, query=query)
+        if not isinstance(found, list):
+            raise Ambiguous("GET /messages: the answer is no list")
+        page = sorted((each for each in found if int(each["id"]) > after), key=lambda each: int(each["id"]))
+        if page:
+            yield page
+            after = int(page[-1]["id"])
+        if len(found) < PAGE:
+            return
+
+
+async def _fill(line: Line, asked: Interaction, message: OutboundMessage) -> str:
+    body = _body(message.text, asker=message.extra.get("asker", ""))
+    answer = await line.call("PATCH", ORIGINAL, body, **_right(asked))
+    id = answer.get("id") if isinstance(answer, dict) else None
+    return receipt_of(str(id or "0"), asked)
+
+
+async def _post(line: Line, message: OutboundMessage, *, quote: bool) -> str:
+    body = _body(message.text, asker=message.extra.get("asker", ""))
+    body |= {"nonce": nonce_of(message.key), "enforce_nonce": True}
+    if quote and message.reply_to and not message.place.direct:
+        target = number("message", message.reply_to)
+        body["message_reference"] = {"message_id": target, "fail_if_not_exists": False}
+    answer = await line.call("POST", f"{CHANNEL}/messages", body, channel_id=chat_of(message.place))
+    return _id("POST /messages", answer)
+
+
+async def _follow_up(line: Line, asked: Interaction, message: OutboundMessage) -> str:
+    """Where the bot may only answer commands. Nothing tells two of these apart, so none is repeated."""
+    body = _body(message.text, asker=message.extra.get("asker", ""))
+    try:
+        return _id(FOLLOW_UP, await line.call("POST", FOLLOW_UP, body, **_right(asked)))
+    except Ambiguous as error:
+        raise Undeliverable(f"{error}; it may have gone out, and must not twice") from error
+
+
+def _body(text: str, *, asker: str) -> dict[str, Any]:
+    """https://docs.discord.com/developers/resources/message#allowed-mentions-object"""
+    allowed = {"parse": [], "users": [asker] if asker else [], "replied_user": True}
+    return {"content": render(text), "flags": SUPPRESS_EMBEDS, "allowed_mentions": allowed}
+
+
+def _right(asked: Interaction) -> dict[str, str]:
+    return {"webhook_id": asked.application, "webhook_token": asked.token}
+
+
+def _id(method: str, answer: Any) -> str:
+    if not isinstance(answer, dict) or "id" not in answer:
+        raise Ambiguous(f"{method}: the answer has no message in it")
+    return str(answer["id"])
+
+
+def _question(message: OutboundMessage, asked: Interaction | None) -> int:
+    """The id from which an answer may be."""
+    id = asked.id if asked else message.reply_to
+    if id.isdecimal():
+        return int(id)
+    return lowest_id(message.asked_at) if message.asked_at else 0
+
+
+def _is_it(found: dict[str, Any], message: OutboundMessage, asked: Interaction | None) -> bool:
+    if found.get("nonce") == nonce_of(message.key):
+        return True
+    if str(found.get("content")).strip() != render(message.text).strip():
+        return False
+    if asked is not None:
+        return (found.get("interaction_metadata") or {}).get("id") == asked.id
+    answered = (found.get("message_reference") or {}).get("message_id")
+    return not message.reply_to or message.place.direct or answered == message.reply_to
