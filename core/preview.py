@@ -16,7 +16,7 @@ import structlog
 from core.errors import Ambiguous, ChannelError, NotSent
 from core.messages import OutboundMessage, Place
 from core.observe import Metrics
-from core.ports import CanDraft, CanEdit, CanShowTyping, ChannelAdapter
+from core.ports import CanDraft, CanEdit, CanReadBack, CanShowTyping, ChannelAdapter
 from core.rows import Part
 
 log = structlog.get_logger(__name__)
@@ -104,10 +104,13 @@ class Preview:
         alone = self._adapter.traits.after_ambiguous == "stop"  # elsewhere the next holder finds it again
         async with self._lane if alone else contextlib.nullcontext():
             self._on_its_way = True
+            doubtful = part.attempts > 0  # an earlier holder wrote it down and may have sent it
             for _ in range(2):
                 try:
-                    receipt = await self._adapter.send(placeholder)
+                    receipt = await self._look_back(placeholder) if doubtful else None
+                    receipt = receipt or await self._adapter.send(placeholder)
                 except Ambiguous:
+                    doubtful = True
                     continue
                 except ChannelError:
                     return self._drop()
@@ -117,6 +120,12 @@ class Preview:
                 await self._record(part, receipt)
                 self.receipt = receipt
                 return
+
+    async def _look_back(self, placeholder: OutboundMessage) -> str | None:
+        """The receipt of a placeholder that may be there already, where the channel can look."""
+        if self._adapter.traits.after_ambiguous == "read_back" and isinstance(self._adapter, CanReadBack):
+            return await self._adapter.read_back(placeholder)
+        return None
 
     async def _grow(self) -> None:
         shown = ""

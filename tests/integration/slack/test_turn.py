@@ -67,3 +67,13 @@ async def test_a_lost_answer_to_a_send_shows_the_text_once(sim: SlackSimulator, 
     sim.say("team", "ann", "now this", mention=True)
     await sim.next_answer("team", where=lambda seen: "now this" in seen.text)
     assert sum("/model" in text for text in answers(sim, "team")) == 1
+
+
+async def test_a_placeholder_whose_answer_was_lost_is_found_again(
+    sim: SlackSimulator, gateway: Gateway
+) -> None:
+    sim.fault("accept_then_drop", method="chat.postMessage")
+    sim.say("ann", "ann", "hello there")
+    answer = await sim.next_answer("ann", where=lambda seen: "hello there" in seen.text)
+    await sim.delivered()
+    assert answers(sim, "ann") == [answer.text]
