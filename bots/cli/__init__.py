@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bots.cli import channels, db
 from bots.cli import config as config_verbs
-from bots.cli import db
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +19,7 @@ app = typer.Typer(
     help="A chat-bot gateway: Discord, Telegram and Slack in, one good answer back.",
 )
 app.add_typer(config_verbs.app, name="config", help="See the settings and where they come from.")
+app.add_typer(channels.app, name="channels", help="Connect a platform.")
 app.add_typer(db.app, name="db", help="The database's schema.")
 simulators = typer.Typer(no_args_is_help=True, help="Run a stand-in for a platform or a model, alone.")
 app.add_typer(simulators, name="simulate")
@@ -39,6 +40,23 @@ def chat() -> None:
     from bots.cli.talk import talk
 
     _run(talk())
+
+
+@app.command()
+def demo(
+    check: Annotated[bool, typer.Option("--check", help="No page: ask on each platform and count.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With --check, for programs.")] = False,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65_535, help="Port of the page; a free one is found.")
+    ] = None,
+    patience: Annotated[float, typer.Option(min=0, help="Seconds --check waits for an answer.")] = 20.0,
+) -> None:
+    """Three simulated apps, one gateway, one page: see a turn from all sides, offline."""
+    if as_json and not check:
+        raise typer.BadParameter("--json goes with --check")
+    from bots.cli.demo import demonstrate, prove
+
+    _run(prove(as_json=as_json, seconds=patience) if check else demonstrate(port))
 
 
 @app.command()
