@@ -1,5 +1,6 @@
 """`parley channels ...`: what an operator needs to connect a platform."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,3 +25,28 @@ def manifest(name: Channel) -> None:
     if name not in MANIFESTS:
         raise typer.BadParameter(f"{name!r} has no manifest: allowed is {', '.join(MANIFESTS)}")
     print(MANIFESTS[name].read_text(), end="")
+
+
+@app.command()
+def invite(
+    name: Channel,
+    application: Annotated[
+        str | None, typer.Option(help="The application's id; else it is asked for with DISCORD_TOKEN.")
+    ] = None,
+) -> None:
+    """Print the link by which a bot gets into a server, with what it asks for and why."""
+    if name != "discord":
+        raise typer.BadParameter(f"{name!r} is not entered by a link: allowed is discord")
+    from bots.cli import connecting
+    from bots.cli.loop import run_verb
+
+    sys.exit(run_verb(connecting.invite(application)))
+
+
+@app.command()
+def check(name: Annotated[str | None, typer.Argument(help="One platform; all without.")] = None) -> None:
+    """Call each platform: is the token good, and what is not switched on there."""
+    from bots.cli import connecting
+    from bots.cli.loop import run_verb
+
+    sys.exit(run_verb(connecting.check(name)))
