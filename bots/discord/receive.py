@@ -63,6 +63,7 @@ class Progress:
         self._stored = stored
         self._known: dict[str, Cursor] = {}
         self._moved: dict[str, str] = {}
+        self._opened = asyncio.Event()
 
     async def read(self) -> None:
         """Once, before all else; what is older than a month is forgotten. Raises `StoreError`."""
@@ -82,6 +83,8 @@ class Progress:
         if known is None or step.id > known.message:
             self._known[step.chat] = Cursor(message=step.id, direct=step.direct)
             self._moved[step.chat] = str(self._known[step.chat])
+            if known is None:
+                self._opened.set()
 
     async def save(self) -> None:
         """Lazily: what is read again is known by its dedupe key."""
@@ -95,8 +98,12 @@ class Progress:
             log.warning("Discord's cursors wait to be stored: %s", error)
 
     async def save_for_ever(self, seconds: float) -> None:
+        """A channel that is new at once: without a cursor nobody would look there again."""
         while True:
-            await asyncio.sleep(seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._opened.wait()
+            self._opened.clear()
             await self.save()
 
 

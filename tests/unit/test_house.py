@@ -14,7 +14,7 @@ from core.store import schema
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("bots", "config", "core", "migrations", "tests")
-CHANNELS = ("telegram",)
+CHANNELS = ("discord", "slack", "telegram")
 CHANNEL_FILES = {"receive.py", "translate.py", "markup.py", "ids.py", "commands.py", "send.py"}
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "manager", "common", "base", "misc"}
 LONGEST = 300
