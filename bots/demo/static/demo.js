@@ -57,12 +57,20 @@ function tellLive(text, state) {
 
 function greet(hello) {
   byId("version").textContent = hello.version;
-  traces.clear();
-  busy.clear();
+  forget();
   for (const [channel, pane] of panes) {
     pane.querySelector(".log").replaceChildren(welcome(channel));
     pane.hidden = !hello.channels.includes(channel);
   }
+}
+
+// All that is still true is told anew after a greeting.
+function forget() {
+  traces.clear();
+  busy.clear();
+  for (const id of ["facts", "stores", "picks"]) byId(id).hidden = true;
+  byId("steps").replaceChildren();
+  byId("which").textContent = "Write something above: its turn appears here, step by step.";
 }
 
 function welcome(channel) {
