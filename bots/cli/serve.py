@@ -29,7 +29,9 @@ CHOOSE_ACCESS = (
     "PARLEY_ACCESS is not set: choose `open` (everybody may talk to the bot, at your cost) or"
     " `allowlist` with PARLEY_ALLOW=telegram:123"
 )
-NOTHING_TO_START = "no channel has credentials: set TELEGRAM_TOKEN or SLACK_BOT_TOKEN, or try `parley chat`"
+NOTHING_TO_START = (
+    "no channel has credentials: set TELEGRAM_TOKEN, DISCORD_TOKEN or SLACK_BOT_TOKEN, or try `parley chat`"
+)
 
 
 @runtime_checkable
