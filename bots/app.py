@@ -27,7 +27,7 @@ from core.commands import commands
 from core.engine import Engine
 from core.errors import StoreError
 from core.gate import Gate
-from core.house import House
+from core.house import House, Watch, look_away
 from core.inbox import Inbox
 from core.ledger import Ledger
 from core.llm.models import Models
@@ -87,9 +87,12 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Gateway]:
+async def open_gateway(
+    settings: Settings, where: Addresses, *, watch: Watch = look_away, word_seconds: float = 0.0
+) -> AsyncIterator[Gateway]:
     """Everything but the channels, which the caller runs with `gateway.channels.run(adapter)`. Leaving
-    ends turns within `turns.drain_seconds`."""
+    ends turns within `turns.drain_seconds`. `watch` is told of every step of every turn, `word_seconds`
+    is the script's pause after each word."""
     instance, clock = name_instance(), SystemClock()
     registry = CollectorRegistry()
     metrics = Metrics(registry)
@@ -103,7 +106,7 @@ async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Ga
             open_journal(engine, metrics, most=settings.turns.batch_max, room=settings.turns.queue_max)
         )
         leases = await stack.enter_async_context(open_leases(engine, settings.turns.lease_seconds))
-        models = from_settings.models(settings)
+        models = from_settings.models(settings, word_seconds)
         stack.push_async_callback(models.close)
         records, bell = PostgresRecords(engine), Bell()
         prices, tokens = PriceBook(from_settings.price_rows()), ByteTokens()
@@ -141,6 +144,7 @@ async def open_gateway(settings: Settings, where: Addresses) -> AsyncIterator[Ga
             clock=clock,
             metrics=metrics,
             rules=from_settings.rules(settings),
+            watch=watch,
         )
         turns = Turns(
             instance=instance,

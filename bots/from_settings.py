@@ -43,7 +43,7 @@ def terms(settings: Settings) -> Terms:
     )
 
 
-def models(settings: Settings) -> Models:
+def models(settings: Settings, word_seconds: float = 0.0) -> Models:
     key = settings.openai.api_key
     return Models(
         tokens=ByteTokens(),
@@ -55,6 +55,7 @@ def models(settings: Settings) -> Models:
             between=settings.model.between_tokens_seconds,
             whole=settings.model.turn_seconds,
         ),
+        word_seconds=word_seconds,
     )
 
 

@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from redis.asyncio import Redis
@@ -20,10 +20,8 @@ from bots.app import Gateway, open_gateway
 from bots.demo.platforms import Platform, build_adapter, import_channels, open_platforms
 from bots.stores import Addresses, addresses
 from config.settings import Settings
-from core.engine import Engine
-from core.house import Watch
-from core.llm.scripted_model import NAME, ScriptedModel
-from core.llm.tokens import ByteTokens
+from core.house import Watch, look_away
+from core.llm.scripted_model import NAME
 from core.ports import ChannelAdapter
 
 LOOK_SECONDS = 0.02
@@ -83,7 +81,7 @@ async def open_stage(
     settings: Settings,
     *,
     word_seconds: float = 0.0,
-    watch: Watch | None = None,
+    watch: Watch = look_away,
     say: Say = lambda line: None,
     stores: Addresses | None = None,
 ) -> AsyncIterator[Stage]:
@@ -99,8 +97,9 @@ async def open_stage(
         await importing
         settings, adapters = _join(settings, platforms)
         stack.push_async_callback(_close, adapters)  # outside of the gateway: its last turns still speak
-        gateway = await stack.enter_async_context(open_gateway(settings, stores))
-        _listen_in(gateway, watch, word_seconds)
+        gateway = await stack.enter_async_context(
+            open_gateway(settings, stores, watch=watch, word_seconds=word_seconds)
+        )
         redis = Redis.from_url(stores.redis_url, decode_responses=True)
         stack.push_async_callback(redis.aclose)
         stage = Stage(gateway=gateway, redis=redis, platforms=platforms)
@@ -109,14 +108,6 @@ async def open_stage(
         say(f"Connecting {', '.join(one.name for one in adapters)} to their simulators ...")
         await _until_ready(stage)
         yield stage
-
-
-def _listen_in(gateway: Gateway, watch: Watch | None, word_seconds: float) -> None:
-    """Let the engine tell what it does, and the script speak at a reader's pace."""
-    gateway.models._scripted = ScriptedModel(tokens=ByteTokens(), word_seconds=word_seconds)
-    if watch is not None:
-        engine: Engine = gateway.turns._take.__self__  # type: ignore[attr-defined]
-        gateway.turns._take = Engine(replace(engine._house, watch=watch)).take
 
 
 def _join(settings: Settings, platforms: Mapping[str, Platform]) -> tuple[Settings, list[ChannelAdapter]]:
