@@ -76,6 +76,16 @@ class Progress:
     def chats(self) -> Mapping[str, Cursor]:
         return dict(self._known)
 
+    async def open(self, steps: Sequence[Step]) -> None:
+        """Store where new chats begin, before anything of theirs is handed in: after a sudden end nobody else
+        could tell which histories to read."""
+        new = [step for step in steps if step.message is not None and step.chat not in self._known]
+        for step in reversed(new):
+            self._known[step.chat] = Cursor(message=step.id - 1, direct=step.direct)
+            self._moved[step.chat] = str(self._known[step.chat])
+        if new:
+            await self.save()
+
     def move(self, step: Step) -> None:
         known = self._known.get(step.chat)
         if known is None and not (step.message or step.opens):
@@ -188,6 +198,7 @@ class Receiver:
 
     async def _commit(self, steps: Sequence[Step]) -> None:
         """Then the cursors move."""
+        await self._progress.open(steps)
         await self._store([step.message for step in steps if step.message is not None])
         for step in steps:
             self._progress.move(step)

@@ -156,6 +156,25 @@ async def test_a_message_that_was_not_committed_is_fetched_after_the_next_start(
     assert inbox.texts == ["committed", "received only"]
 
 
+async def test_a_chat_is_known_before_anything_in_it_is_committed(
+    sim: DiscordSimulator, inbox: Inbox
+) -> None:
+    shelf = Shelf()
+    first, second = channel_at(sim), channel_at(sim)
+    for channel in (first, second):
+        channel.remember_with(shelf)
+    inbox.away = True
+    async with running(first, sim, inbox):
+        sim.say("ann", "ann", "hello")
+        await inbox.until(lambda inbox: bool(inbox.batches))
+        assert sim.chat_id("ann") in shelf.known
+    await first.close()
+    inbox.away = False
+    async with running(second, sim, inbox):
+        await inbox.until(lambda inbox: inbox.texts == ["hello"])
+    await second.close()
+
+
 async def test_a_history_that_is_closed_holds_up_nobody(sim: DiscordSimulator, inbox: Inbox) -> None:
     channel = channel_at(sim)
     sim.say("general", "ann", "hello")
