@@ -107,7 +107,8 @@ def torture(
     users: Annotated[int, typer.Option(min=1, help="By how many users.")] = 50,
     instances: Annotated[int, typer.Option(min=1, help="Gateway processes.")] = 2,
     kills: Annotated[int, typer.Option(min=0, help="How often one of them is killed.")] = 0,
-    redeliver: Annotated[float, typer.Option(min=0, max=100, help="Percent of updates delivered twice.")] = 0,
+    redeliver: Annotated[float, typer.Option(min=0, max=100, help="Percent of events delivered twice.")] = 0,
+    channels: Annotated[str, typer.Option(help="Where: telegram,discord,slack. Empty: all.")] = "",
     seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = 1,
     lease: Annotated[float, typer.Option(min=1, help="Seconds a silent instance keeps its work.")] = 2,
     home: Annotated[Path | None, typer.Option(help="Keep logs and data in this folder.")] = None,
@@ -116,8 +117,14 @@ def torture(
     """Prove that nothing is lost or answered twice: load, kills, and a checker."""
     from bots.cli.torture import torture as prove
     from bots.torture.plan import Plan
+    from bots.torture.platforms import UnknownChannel, choose
 
+    try:
+        chosen = choose(channels)
+    except UnknownChannel as error:
+        raise typer.BadParameter(str(error)) from error
     plan = Plan(
+        channels=chosen,
         messages=messages,
         users=users,
         instances=instances,

@@ -7,15 +7,15 @@ can be told by its text alone.
 
 import asyncio
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
 from bots.simulators.model import ModelSimulator
 from bots.simulators.model.answers import text_of
-from bots.simulators.telegram import TelegramSimulator
-from bots.torture.plan import Plan, Speech
+from bots.torture.evidence import Said
+from bots.torture.plan import Speech
+from bots.torture.platforms import Platform
 
 NUMBER = re.compile(r"\bm(\d+)\b")
 WHOLE = re.compile(r"Answer to (m\d+(?:, m\d+)*)\. .* End of \1\.", re.DOTALL)
@@ -25,49 +25,26 @@ TOKENS_PER_SECOND = 60.0
 FILLER = (5, 30)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """A message that somebody did say, in the platform's ids."""
-
-    number: int
-    user: str
-    chat: str
-    thread: str
-    message_id: str
-
-
 class Crowd:
     """Says the speeches of a plan. `said` grows as they are spoken."""
 
-    def __init__(self, plan: Plan, telegram: TelegramSimulator, mention: str) -> None:
-        self.said: list[Said] = []
-        self._plan = plan
-        self._telegram = telegram
-        self._mention = mention
+    def __init__(self, platforms: Mapping[str, Platform]) -> None:
+        self._platforms = platforms
+        self._said: list[Said] = []
 
-    async def speak(self) -> None:
-        """Everything, each at its moment."""
+    @property
+    def said(self) -> list[Said]:
+        """In the order said."""
+        return [self._platforms[said.channel].heard(said) for said in self._said]
+
+    async def speak(self, speeches: Sequence[Speech], *, at_once: bool = False) -> None:
+        """All of these, each at its moment."""
         loop = asyncio.get_running_loop()
         start = loop.time()
-        for speech in self._plan.speeches():
-            if (wait := start + speech.at - loop.time()) > 0:
+        for speech in speeches:
+            if not at_once and (wait := start + speech.at - loop.time()) > 0:
                 await asyncio.sleep(wait)
-            self._say(speech)
-
-    def _say(self, speech: Speech) -> None:
-        text = f"m{speech.number} is what I ask"
-        spoken = text if speech.direct else f"@{self._mention} {text}"
-        message = self._telegram.say(speech.chat, speech.user, spoken, thread=speech.thread)
-        seen = self._telegram.seen(speech.chat)[-1]
-        self.said.append(
-            Said(
-                number=speech.number,
-                user=str(seen.extra["author_id"]),
-                chat=str(seen.extra["chat_id"]),
-                thread=str(seen.extra["thread"] or ""),
-                message_id=str(message),
-            )
-        )
+            self._said.append(self._platforms[speech.channel].say(speech))
 
 
 class Answerer:

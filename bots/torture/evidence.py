@@ -5,23 +5,21 @@ Gathered once it is quiet and every instance has stopped; judging it is the chec
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bots.simulators.ledger import Seen
 from bots.simulators.model.bill import ModelCall
-from bots.torture.crowd import Said
 
 INBOX = """
-    SELECT i.payload->>'text' AS text, u.channel_user_id AS user, c.chat, c.thread, i.seq, i.state, i.outcome,
-           i.turn_id::text AS turn
+    SELECT i.payload->>'text' AS text, c.channel_type AS channel, u.channel_user_id AS user, c.chat, c.thread,
+           i.seq, i.state, i.outcome, i.turn_id::text AS turn
       FROM inbox i JOIN users u ON u.id = i.user_id JOIN conversations c ON c.id = i.conversation_id
      ORDER BY i.conversation_id, i.seq"""
 TURNS = "SELECT id::text, state, outcome FROM turns ORDER BY started_at"
 PARTS = """
-    SELECT o.turn_id::text AS turn, c.chat, o.op, o.state, o.receipt
+    SELECT o.turn_id::text AS turn, c.channel_type AS channel, c.chat, o.op, o.state, o.receipt
       FROM outbox o JOIN conversations c ON c.id = o.conversation_id ORDER BY o.created_at"""
 CALLS = """
     SELECT state, request_id AS request, prompt_tokens AS prompt, completion_tokens AS completion, estimated
@@ -33,10 +31,51 @@ HELD = """
     SELECT 'account ' || id || ' is received by ' || receiver FROM accounts WHERE receiver IS NOT NULL"""
 
 
+class Place(NamedTuple):
+    """Where one line of talk is, in the ids of the channel's folder."""
+
+    channel: str
+    chat: str
+    thread: str
+
+    def __str__(self) -> str:
+        return " ".join(self).rstrip()
+
+
+class InPlace:
+    """What stands somewhere."""
+
+    __slots__ = ()
+    channel: str
+    chat: str
+    thread: str
+
+    @property
+    def place(self) -> Place:
+        return Place(self.channel, self.chat, self.thread)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Said(InPlace):
+    """A message that somebody did say, in the platform's ids. Of two in one place the one that was `taken` by
+    the gateway before the other had `begun` to be brought to it is bound to be accepted first; both are on
+    one scale within a channel."""
+
+    number: int
+    channel: str
+    user: str
+    chat: str
+    thread: str
+    message_id: str
+    begun: float
+    taken: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown(InPlace):
     """A message of the bot as it stands at the end."""
 
+    channel: str
     chat: str
     thread: str
     id: str
@@ -45,8 +84,9 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InboxRow:
+class InboxRow(InPlace):
     text: str
+    channel: str
     user: str
     chat: str
     thread: str
@@ -66,6 +106,7 @@ class TurnState:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartRow:
     turn: str
+    channel: str
     chat: str
     op: str
     state: str = "sent"
@@ -115,7 +156,7 @@ Row = TypeVar("Row", InboxRow, TurnState, PartRow, LedgerRow)
 async def gather(
     engine: AsyncEngine,
     said: Sequence[Said],
-    seen: Sequence[Seen],
+    shown: Sequence[Shown],
     prompts: Sequence[frozenset[int]],
     calls: Sequence[ModelCall],
     *,
@@ -125,7 +166,7 @@ async def gather(
     """Read the database and put what the simulators saw beside it."""
     return Evidence(
         said=said,
-        shown=[_shown(message) for message in seen if message.by_bot],
+        shown=shown,
         prompts=prompts,
         bill=[_charge(call) for call in calls],
         inbox=await _rows(engine, INBOX, InboxRow),
@@ -135,17 +176,6 @@ async def gather(
         held=await _held(engine),
         kills=kills,
         exits=exits,
-    )
-
-
-def _shown(message: Seen) -> Shown:
-    extra: dict[str, Any] = message.extra
-    return Shown(
-        chat=str(extra["chat_id"]),
-        thread=str(extra["thread"] or ""),
-        id=str(message.id),
-        text=message.text,
-        reply_to=str(extra["reply_to"]) if extra["reply_to"] else None,
     )
 
 

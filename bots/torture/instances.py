@@ -11,7 +11,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 from core.errors import ParleyError
@@ -30,13 +30,16 @@ class Instance:
     """One gateway process after another in one folder. `crashes` are the exit codes of those that ended by
     themselves."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], channels: Collection[str]) -> None:
+        """`channels` are those that it waits for."""
         self.crashes: list[int] = []
         self._folder = folder
+        self._channels = frozenset(channels)
         self._environment = {**environment, "PARLEY_HOME": str(folder)}
         self._process: asyncio.subprocess.Process | None = None
         self._reading: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
+        self._missing: set[str] = set()
 
     @property
     def pid(self) -> int | None:
@@ -52,6 +55,7 @@ class Instance:
         """Start; `until_ready` waits for it."""
         await asyncio.to_thread(self._prepare)
         self._ready.clear()
+        self._missing = set(self._channels)
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "bots", "run"),
             cwd=self._folder,
@@ -66,7 +70,7 @@ class Instance:
         self._reading = asyncio.create_task(self._read(self._process), name="log")
 
     async def until_ready(self) -> None:
-        """Return when it receives or stands by. Raises `NotStarted`."""
+        """Return when it receives or stands by on every channel. Raises `NotStarted`."""
         assert self._reading is not None
         waiting = asyncio.create_task(self._ready.wait())
         try:
@@ -113,44 +117,46 @@ class Instance:
         with (self._folder / "log").open("ab") as file:
             while line := await process.stderr.readline():
                 file.write(line)
-                if not self._ready.is_set() and _event(line) in READY:
-                    self._ready.set()
+                if not self._ready.is_set():
+                    self._missing.discard(_channel_in(line))
+                    if not self._missing:
+                        self._ready.set()
 
     def _last_words(self) -> str:
         lines = (self._folder / "log").read_text(errors="replace").splitlines()
         return lines[-1] if lines else "it said nothing"
 
 
-def _event(line: bytes) -> str:
+def _channel_in(line: bytes) -> str:
+    """The channel that a line of the log says is ready; "" where it says something else."""
     with contextlib.suppress(ValueError, AttributeError):
-        return str(json.loads(line).get("event", ""))
+        told = json.loads(line)
+        return str(told.get("channel", "")) if told.get("event") in READY else ""
     return ""
 
 
 def gateway_environment(
-    *, telegram: str, token: str, model: str, database: str, redis: str, lease: float
+    platforms: Iterable[Mapping[str, str]], *, model: str, database: str, redis: str, lease: float
 ) -> dict[str, str]:
     """What an operator would set; of this process's own environment only what Python needs."""
     kept = {
         name: os.environ[name] for name in ("PATH", "LANG", "HOME", "LD_LIBRARY_PATH") if name in os.environ
     }
-    return {
+    around = {
         **kept,
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
         "DATABASE_URL": database,
         "REDIS_URL": redis,
-        "TELEGRAM_API_URL": telegram,
-        "TELEGRAM_TOKEN": token,
         "OPENAI_BASE_URL": f"{model}/v1",
         "PARLEY_MODEL": "simulated",
         "PARLEY_ACCESS": "open",
         "PARLEY_WEB__PORT": "0",
         "PARLEY_LOG__FORMAT": "json",
         "PARLEY_TURNS__LEASE_SECONDS": f"{lease:g}",
-        "PARLEY_TELEGRAM__POLL_SECONDS": "5",
-        "PARLEY_TELEGRAM__EDIT_PRIVATE_SECONDS": "0.2",
-        "PARLEY_TELEGRAM__EDIT_GROUP_SECONDS": "0.2",
     }
+    for platform in platforms:
+        around |= platform
+    return around
 
 
 def _dying_with_parent() -> Callable[[], None] | None:

@@ -9,8 +9,12 @@ from random import Random
 STRIKE_EVERY = 1.5
 """Seconds of talk for each kill, so that every kill finds work in flight."""
 GROUP_SHARE = 4
-"""Every so many-th user talks in a group's topic, the others in private."""
+"""Every so many-th user of a channel talks in a group, the others in private."""
 GROUP_SIZE = 3
+CHANNELS = ("telegram", "discord", "slack")
+HEARD_ONCE = "discord"
+"""Where a chat that nobody knows is told of once, and to whoever listens then: no list of direct messages
+and no history of an unknown channel can be asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +22,7 @@ class Speech:
     """One message: its unique number, whose it is, where, and how many seconds after the start."""
 
     number: int
+    channel: str
     user: str
     chat: str
     thread: str | None
@@ -26,6 +31,10 @@ class Speech:
     @property
     def direct(self) -> bool:
         return self.chat == self.user
+
+    @property
+    def text(self) -> str:
+        return f"m{self.number} is what I ask"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +47,10 @@ class Strike:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The size of a trial. `redeliver` is the percentage of updates that the platform delivers twice,
-    `lease` the seconds that a silent instance keeps a conversation."""
+    """The size of a trial. `redeliver` is the percentage of events that the platforms deliver twice, `lease`
+    the seconds that a silent instance keeps a conversation."""
+
+    channels: tuple[str, ...] = CHANNELS
 
     messages: int = 200
     users: int = 50
@@ -60,11 +71,29 @@ class Plan:
         speakers = [number % self.users for number in range(self.messages)]
         random.shuffle(speakers)
         moments = sorted(random.uniform(0, self.seconds) for _ in speakers)
-        places = [_place(user) for user in range(self.users)]
         return [
-            Speech(number=number, user=f"user{user}", chat=places[user][0], thread=places[user][1], at=at)
+            self._speech(number, user, at)
             for number, (user, at) in enumerate(zip(speakers, moments, strict=True), start=1)
         ]
+
+    def acts(self) -> tuple[list[Speech], list[Speech]]:
+        """What is said before the first kill, and what is said meanwhile."""
+        known: set[tuple[str, str, str | None]] = set()
+        acts: tuple[list[Speech], list[Speech]] = ([], [])
+        for speech in self.speeches():
+            place = (speech.channel, speech.chat, speech.thread)
+            is_new = self.kills > 0 and speech.channel == HEARD_ONCE and place not in known
+            known.add(place)
+            acts[0 if is_new else 1].append(speech)
+        return acts
+
+    def _speech(self, number: int, user: int, at: float) -> Speech:
+        """The users go round the channels."""
+        order, channel = divmod(user, len(self.channels))
+        chat, thread = _place(user, order)
+        return Speech(
+            number=number, channel=self.channels[channel], user=f"user{user}", chat=chat, thread=thread, at=at
+        )
 
     def strikes(self) -> list[Strike]:
         """One kill at a random moment of each equal share of the time."""
@@ -75,9 +104,10 @@ class Plan:
         ]
 
 
-def _place(user: int) -> tuple[str, str | None]:
-    """In private; or in a group of a few users, whose topics are conversations of their own."""
-    if user % GROUP_SHARE != GROUP_SHARE - 1:
+def _place(user: int, order: int) -> tuple[str, str | None]:
+    """In private; or in a group of a few users, or in a thread of it, which is a conversation of its own.
+    `order` is the user's among those of the channel."""
+    if order % GROUP_SHARE != GROUP_SHARE - 1:
         return f"user{user}", None
-    order = user // GROUP_SHARE
-    return f"group{order // (2 * GROUP_SIZE)}", f"topic{order // GROUP_SIZE % 2}"
+    group, half = divmod(order // GROUP_SHARE // GROUP_SIZE, 2)
+    return f"group{group}", "topic" if half == 0 else None

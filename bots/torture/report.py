@@ -1,15 +1,18 @@
 """What came of a trial, as a table for people and as JSON for programs."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bots.torture.checker import Verdict
+from bots.torture.checker import Kind, Share, Verdict
 from bots.torture.plan import Plan
 
 RECOVERY_GRACE = 3.0
 """Seconds beyond the lease within which the conversations of a dead instance must have moved on."""
 LINES = 20
+ENDS = ("answered", "apologised", "refused", "uncertain")
+FOUND: dict[str, Kind] = {"lost": "lost", "duplicates": "duplicate", "swaps": "swap"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,36 +35,42 @@ class Report:
         return p99 is not None and p99 > self.plan.lease + RECOVERY_GRACE
 
     def as_json(self) -> dict[str, Any]:
-        ends, verdict = self.verdict.ends, self.verdict
+        verdict = self.verdict
         return {
             "seed": self.plan.seed,
             "faults": self.plan.kills,
-            "accepted": verdict.accepted,
-            "answered": ends["answered"],
-            "apologised": ends["apologised"],
-            "refused": ends["refused"],
-            "uncertain": ends["uncertain"],
-            "lost": verdict.count("lost"),
-            "duplicates": verdict.count("duplicate"),
-            "swaps": verdict.count("swap"),
-            "strays": verdict.strays,
+            **self._figures(verdict),
             "kills": self.plan.kills,
             "recovered": len(self.recovery),
             "recovery_ms": {"p50": _ms(self.recovery, 50), "p99": _ms(self.recovery, 99)},
             "seconds": round(self.seconds, 1),
+            "channels": {
+                name: {"said": share.said, **self._figures(share, name)}
+                for name, share in verdict.channels.items()
+            },
             "findings": [{"kind": finding.kind, "line": finding.line} for finding in verdict.findings],
             "held": self.held,
         }
 
+    def _figures(self, share: Verdict | Share, channel: str | None = None) -> dict[str, int]:
+        """How messages ended and what was found, of one channel or of all."""
+        return {
+            "accepted": share.accepted,
+            **{end: share.ends[end] for end in ENDS},
+            **{name: self.verdict.count(kind, channel) for name, kind in FOUND.items()},
+            "strays": share.strays,
+        }
+
     def as_table(self) -> str:
-        """One line a figure, then what was found, then the sentence that counts."""
-        figures = {name: value for name, value in self.as_json().items() if name not in ("findings", "held")}
-        recovery = figures.pop("recovery_ms")
+        """One line a figure, one line a channel, then what was found, then the sentence that counts."""
+        figures = self.as_json()
+        channels, recovery = figures.pop("channels"), figures.pop("recovery_ms")
+        del figures["findings"], figures["held"]
         del figures["faults"]
         figures |= {"recovery p50 ms": recovery["p50"], "recovery p99 ms": recovery["p99"]}
         width = max(map(len, figures))
         lines = [f"{name:<{width}}  {'-' if value is None else value}" for name, value in figures.items()]
-        return "\n".join([*lines, "", *self._found(), self._sentence()])
+        return "\n".join([*lines, "", *by_channel(channels), "", *self._found(), self._sentence()])
 
     def _found(self) -> list[str]:
         findings = self.verdict.findings
@@ -78,6 +87,17 @@ class Report:
             limit = self.plan.lease + RECOVERY_GRACE
             return f"Nothing was lost or doubled, but recovery took longer than {limit:g} s."
         return "The promise held."
+
+
+def by_channel(channels: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """A head and a line for each channel."""
+    head = ["channel", *next(iter(channels.values()), ())]
+    rows = [[name, *map(str, figures.values())] for name, figures in channels.items()]
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in (head, *rows)
+    ]
 
 
 def percentile(values: tuple[float, ...], percent: int) -> float | None:

@@ -5,8 +5,9 @@ Whatever is started here is ended here, on Ctrl-C too.
 """
 
 import asyncio
+import contextlib
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,20 +16,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bots.simulators.model import ModelSimulator
-from bots.simulators.telegram import TelegramSimulator
 from bots.torture.checker import check
 from bots.torture.crowd import Answerer, Crowd
 from bots.torture.evidence import gather
 from bots.torture.instances import Instance, gateway_environment
 from bots.torture.plan import Plan
+from bots.torture.platforms import KNOWN, Platform
 from bots.torture.recovery import Recovery
 from bots.torture.report import Report
 from core.embedded import embedded_pair
 from core.store import schema
 from core.store.database import open_engine
 
-TOKEN = "4242:simulated-token-for-torture"
-BOT = "parley_bot"
 PATIENCE = 20.0
 """Seconds without any progress after which a trial counts as quiet, with whatever is open then."""
 LOOK_SECONDS = 0.1
@@ -40,7 +39,7 @@ Say = Callable[[str], None]
 class Scene:
     """Everything that is up during a trial."""
 
-    telegram: TelegramSimulator
+    platforms: Mapping[str, Platform]
     model: ModelSimulator
     engine: AsyncEngine
     instances: tuple[Instance, ...]
@@ -49,7 +48,17 @@ class Scene:
         return any(instance.ready for instance in self.instances)
 
     async def all_ready(self) -> None:
+        """Return when each instance hears what is said on each platform; a log tells when it begins to."""
         await asyncio.gather(*(instance.until_ready() for instance in self.instances))
+        async with asyncio.timeout(PATIENCE):
+            while any(each.listeners() < len(self.instances) for each in self.platforms.values()):  # noqa: ASYNC110
+                await asyncio.sleep(LOOK_SECONDS)
+
+    async def delivered(self) -> None:
+        """Return when no platform brings anything any more, or too long still does."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE):
+                await asyncio.gather(*(each.delivered() for each in self.platforms.values()))
 
     async def stop(self) -> list[int]:
         """Ask all instances to end; their exit codes, and those of instances that crashed before."""
@@ -60,27 +69,26 @@ class Scene:
 async def endure(plan: Plan, say: Say, home: Path | None = None) -> Report:
     """Run the plan; `say` gets a line for people at each stage. `home` keeps logs and data afterwards."""
     async with open_scene(plan, say, home) as scene:
-        crowd = Crowd(plan, scene.telegram, BOT)
+        crowd = Crowd(scene.platforms)
         answerer = Answerer(scene.model, plan.seed)
         scene.model.answer = answerer
         if plan.redeliver:
-            scene.telegram.fault("duplicate", times=plan.messages, percent=plan.redeliver, seed=plan.seed)
+            for platform in scene.platforms.values():
+                platform.redeliver(plan.redeliver, plan.seed)
         recovery = Recovery(scene.engine, scene.somebody_ready)
-        say(f"{plan.users} users say {plan.messages} messages, {plan.kills} kills")
+        where = ", ".join(plan.channels)
+        say(f"{plan.users} users say {plan.messages} messages on {where}, {plan.kills} kills")
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        async with asyncio.TaskGroup() as group:
-            group.create_task(crowd.speak(), name="crowd")
-            group.create_task(_strike(plan, scene, recovery), name="kills")
-        await scene.all_ready()
-        await _until_quiet(scene.engine, plan.messages)
+        await _play(plan, scene, crowd, recovery)
+        await scene.delivered()
         seconds = loop.time() - begun
         say("quiet; stopping the instances")
         exits = await scene.stop()
         evidence = await gather(
             scene.engine,
             crowd.said,
-            scene.telegram.seen(),
+            [shown for platform in scene.platforms.values() for shown in platform.shown()],
             answerer.prompts,
             scene.model.calls,
             kills=plan.kills,
@@ -91,7 +99,7 @@ async def endure(plan: Plan, say: Say, home: Path | None = None) -> Report:
 
 @asynccontextmanager
 async def open_scene(plan: Plan, say: Say, home: Path | None) -> AsyncIterator[Scene]:
-    """Durable servers (fsync on), both simulators, and every instance ready."""
+    """Durable servers (fsync on), the simulators, and every instance ready."""
     async with AsyncExitStack() as stack:
         folder = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-torture-")))
         pair = await stack.enter_async_context(embedded_pair(folder / "pair", say=say))
@@ -100,24 +108,41 @@ async def open_scene(plan: Plan, say: Say, home: Path | None) -> AsyncIterator[S
         await schema.upgrade(pair.database_url)
         engine = open_engine(pair.database_url)
         stack.push_async_callback(engine.dispose)
-        telegram = await stack.enter_async_context(TelegramSimulator(token=TOKEN, username=BOT))
+        platforms: dict[str, Platform] = {}
+        for name in plan.channels:
+            platform = KNOWN[name]()
+            await stack.enter_async_context(platform.simulator)
+            platforms[name] = platform
         model = await stack.enter_async_context(ModelSimulator())
         environment = gateway_environment(
-            telegram=telegram.url,
-            token=TOKEN,
+            [platform.environment for platform in platforms.values()],
             model=model.url,
             database=pair.database_url,
             redis=pair.redis_url,
             lease=plan.lease,
         )
-        instances = tuple(Instance(folder / f"i{n}", environment) for n in range(1, plan.instances + 1))
+        instances = tuple(
+            Instance(folder / f"i{n}", environment, plan.channels) for n in range(1, plan.instances + 1)
+        )
         for instance in instances:
             stack.push_async_callback(instance.kill)
             await instance.start()
-        scene = Scene(telegram=telegram, model=model, engine=engine, instances=instances)
+        scene = Scene(platforms=platforms, model=model, engine=engine, instances=instances)
         await scene.all_ready()
         say(f"{plan.instances} instances are ready")
         yield scene
+
+
+async def _play(plan: Plan, scene: Scene, crowd: Crowd, recovery: Recovery) -> None:
+    """Both acts of the plan; returns when it is quiet."""
+    before, meanwhile = plan.acts()
+    await crowd.speak(before, at_once=True)
+    await _until_quiet(scene.engine, len(before))
+    async with asyncio.TaskGroup() as group:
+        group.create_task(crowd.speak(meanwhile), name="crowd")
+        group.create_task(_strike(plan, scene, recovery), name="kills")
+    await scene.all_ready()
+    await _until_quiet(scene.engine, plan.messages)
 
 
 async def _strike(plan: Plan, scene: Scene, recovery: Recovery) -> None:

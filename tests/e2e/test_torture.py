@@ -1,4 +1,4 @@
-"""`parley torture` as an operator runs it: two gateway processes, a kill, and nothing left behind.
+"""`parley torture` as an operator runs it: all platforms, two gateway processes, a kill, and nothing left.
 
 How long recovery took is judged by the command itself, on a machine that has nothing else to do.
 """
@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROC = Path("/proc")
+SHARES = {"telegram": 7, "discord": 7, "slack": 6}
 
 
 @asynccontextmanager
@@ -56,7 +57,18 @@ async def test_nothing_is_lost_or_answered_twice_when_an_instance_is_killed(tmp_
     figures = {name: told[name] for name in ("accepted", "lost", "duplicates", "swaps", "kills", "findings")}
     assert figures == {"accepted": 20, "lost": 0, "duplicates": 0, "swaps": 0, "kills": 1, "findings": []}
     assert told["answered"] + told["uncertain"] == 20
+    assert {name: share["accepted"] for name, share in told["channels"].items()} == SHARES
+    assert all(share["lost"] == share["duplicates"] == 0 for share in told["channels"].values())
     assert told["held"] == (process.returncode == 0)
+
+
+async def test_a_channel_that_there_is_not_is_an_error_that_names_those_there_are(tmp_path: Path) -> None:
+    async with torturing(tmp_path, "--channels", "telegram,irc") as process:
+        _, said = await process.communicate()
+    assert process.returncode == 2
+    assert "'irc' given; allowed: telegram, discord, slack" in " ".join(
+        said.decode().replace("│", " ").split()
+    )
 
 
 @pytest.mark.skipif(not PROC.is_dir(), reason="needs /proc to see the processes of a folder")

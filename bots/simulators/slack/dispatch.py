@@ -25,11 +25,13 @@ PREDECESSOR_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One try to deliver: `number` 0 is the first; `reason` is why it failed, None when it was taken."""
+    """One try to deliver, from `at` to `ended_at`: `number` 0 is the first; `reason` is why it failed, None
+    when it was taken."""
 
     delivery: Delivery
     number: int
     at: float
+    ended_at: float
     reason: str | None
 
 
@@ -139,7 +141,8 @@ class Dispatch:
             outcome = await self._poster.attempt(delivery, number, reason)
         else:
             outcome = await self._sockets.attempt(delivery, number, reason)
-        attempt = Attempt(delivery=delivery, number=number, at=at, reason=outcome.reason)
+        ended_at = self._clock.now()
+        attempt = Attempt(delivery=delivery, number=number, at=at, ended_at=ended_at, reason=outcome.reason)
         if not outcome.nobody:
             self.attempts.append(attempt)
             self._tried()

@@ -5,28 +5,33 @@ from dataclasses import replace
 import pytest
 
 from bots.torture.checker import PLACEHOLDER, Kind, check
-from bots.torture.crowd import Said, answer
-from bots.torture.evidence import Charge, Evidence, InboxRow, LedgerRow, PartRow, Shown, TurnState
+from bots.torture.crowd import answer
+from bots.torture.evidence import Charge, Evidence, InboxRow, LedgerRow, PartRow, Said, Shown, TurnState
 from core.delivery import UNSURE
 
 ANN, BEN, GROUP = "7", "8", "-100"
+HERE = "telegram"
 
 
 def said(number: int, user: str, chat: str, thread: str = "") -> Said:
-    return Said(number=number, user=user, chat=chat, thread=thread, message_id=str(100 + number))
+    return Said(
+        number=number, channel=HERE, user=user, chat=chat, thread=thread, message_id=str(100 + number),
+        begun=number, taken=number,
+    )  # fmt: skip
 
 
 def row(number: int, user: str, chat: str, turn: str, thread: str = "") -> InboxRow:
     text = f"m{number} is what I ask"
-    return InboxRow(text=text, user=user, chat=chat, thread=thread, seq=number, turn=turn)
+    return InboxRow(text=text, channel=HERE, user=user, chat=chat, thread=thread, seq=number, turn=turn)
 
 
 def shown(id: str, chat: str, *numbers: int, thread: str = "", reply_to: str | None = None) -> Shown:
-    return Shown(chat=chat, thread=thread, id=id, text=answer(numbers, 5), reply_to=reply_to)
+    text = answer(numbers, 5)
+    return Shown(channel=HERE, chat=chat, thread=thread, id=id, text=text, reply_to=reply_to)
 
 
 def part(turn: str, chat: str, receipt: str, op: str = "edit") -> PartRow:
-    return PartRow(turn=turn, chat=chat, op=op, receipt=receipt)
+    return PartRow(turn=turn, channel=HERE, chat=chat, op=op, receipt=receipt)
 
 
 def sound() -> Evidence:
@@ -66,7 +71,7 @@ def ended(evidence: Evidence, number: int, outcome: str) -> Evidence:
 
 def told(evidence: Evidence, turn: str, chat: str, line: str, op: str = "send") -> Evidence:
     """The same, with a line that the outbox knows."""
-    more = Shown(chat=chat, thread="", id="299", text=line)
+    more = Shown(channel=HERE, chat=chat, thread="", id="299", text=line)
     return replace(
         evidence, shown=[*evidence.shown, more], parts=[*evidence.parts, part(turn, chat, "299", op)]
     )
@@ -120,6 +125,39 @@ def test_acceptance_in_another_order_than_said_is_a_swap() -> None:
     assert "swap" in kinds(replace(sound(), inbox=inbox))
 
 
+def test_where_a_platform_keeps_no_order_only_what_was_taken_before_is_bound() -> None:
+    first, second, *rest = sound().inbox
+    one, two, *others = sound().said
+    inbox = [replace(first, seq=2), replace(second, seq=1), *rest]
+    overtaken = [replace(one, begun=1.0, taken=3.0), replace(two, begun=2.0, taken=2.5), *others]
+    early, late, *more = sound().shown
+    shown = [late, early, *more]  # answered as it was accepted
+    assert kinds(replace(sound(), said=overtaken, inbox=inbox, shown=shown)) == set()
+    taken = [replace(one, begun=1.0, taken=2.0), replace(two, begun=2.0, taken=2.5), *others]
+    assert kinds(replace(sound(), said=taken, inbox=inbox, shown=shown)) == {"swap"}
+
+
+def test_the_same_ids_on_another_channel_are_another_place() -> None:
+    *rest, last = sound().shown
+    assert "foreign" in kinds(replace(sound(), shown=[*rest, replace(last, channel="slack")]))
+    first, *others = sound().inbox
+    assert kinds(replace(sound(), inbox=[replace(first, channel="slack"), *others])) == {"foreign"}
+
+
+def test_each_channel_has_its_share() -> None:
+    both = replace(
+        sound(),
+        said=[replace(one, channel="slack") if one.chat == GROUP else one for one in sound().said],
+        inbox=[replace(one, channel="slack") if one.chat == GROUP else one for one in sound().inbox],
+        shown=[replace(one, channel="slack") if one.chat == GROUP else one for one in sound().shown[:-1]],
+        parts=[replace(one, channel="slack") if one.chat == GROUP else one for one in sound().parts],
+    )
+    verdict = check(both)
+    shares = {name: (share.said, share.accepted, share.ends) for name, share in verdict.channels.items()}
+    assert shares == {HERE: (4, 4, {"answered": 4}), "slack": (2, 2, {"answered": 2})}
+    assert [verdict.count("lost", name) for name in (HERE, "slack", None)] == [0, 1, 1]
+
+
 def test_an_answer_in_another_chat_is_foreign() -> None:
     first, *rest = sound().shown
     assert kinds(replace(sound(), shown=[replace(first, chat=BEN), *rest])) == {"foreign"}
@@ -151,21 +189,24 @@ def test_a_preview_left_as_the_final_is_half_an_answer() -> None:
 
 
 def test_a_preview_left_beside_the_answer_is_half_an_answer() -> None:
-    half = Shown(chat=ANN, thread="", id="206", text="Answer to m1. word")
+    half = Shown(channel=HERE, chat=ANN, thread="", id="206", text="Answer to m1. word")
     assert kinds(replace(sound(), shown=[*sound().shown, half])) == {"half"}
 
 
 def test_a_line_that_nobody_recorded_is_a_duplicate() -> None:
-    line = Shown(chat=ANN, thread="", id="206", text="Sorry.")
+    line = Shown(channel=HERE, chat=ANN, thread="", id="206", text="Sorry.")
     assert kinds(replace(sound(), shown=[*sound().shown, line])) == {"duplicate"}
 
 
-def test_one_stray_placeholder_is_allowed_for_each_kill() -> None:
-    stray = Shown(chat=ANN, thread="", id="206", text=PLACEHOLDER)
+def test_one_stray_placeholder_on_each_channel_is_allowed_for_each_kill() -> None:
+    stray = Shown(channel=HERE, chat=ANN, thread="", id="206", text=PLACEHOLDER)
     left = replace(sound(), shown=[*sound().shown, stray])
     assert kinds(left) == {"stray"}
     assert kinds(replace(left, kills=1)) == set()
     assert check(left).strays == 1
+    other = replace(stray, channel="slack")
+    assert kinds(replace(left, shown=[*left.shown, other], kills=1)) == set()
+    assert kinds(replace(left, shown=[*left.shown, stray, other], kills=1)) == {"stray"}
 
 
 def test_an_apology_covers_a_message_when_it_is_seen_once() -> None:
@@ -190,7 +231,7 @@ def test_an_uncertain_answer_has_exactly_one_notice() -> None:
     once = told(uncertain, "t2", ANN, UNSURE, "notice")
     assert kinds(once) == set()
     assert kinds(replace(once, shown=[*once.shown, shown("207", ANN, 2)])) == set()
-    again = [*once.shown, Shown(chat=ANN, thread="", id="300", text=UNSURE)]
+    again = [*once.shown, Shown(channel=HERE, chat=ANN, thread="", id="300", text=UNSURE)]
     assert kinds(replace(once, shown=again)) == {"duplicate"}
     cut_short = replace(part("t2", ANN, ""), op="notice", state="uncertain", receipt=None)
     assert kinds(replace(uncertain, parts=[*uncertain.parts, cut_short])) == set()
@@ -203,7 +244,10 @@ def test_an_uncertain_answer_has_exactly_one_notice() -> None:
         replace(sound(), turns=[*sound().turns, TurnState(id="t9", state="open", outcome=None)]),
         replace(
             sound(),
-            parts=[*sound().parts, PartRow(turn="t1", chat=ANN, op="send", state="sending", receipt=None)],
+            parts=[
+                *sound().parts,
+                PartRow(turn="t1", channel=HERE, chat=ANN, op="send", state="sending", receipt=None),
+            ],
         ),
         replace(
             sound(), ledger=[*sound().ledger, LedgerRow(state="reserved", request="", prompt=0, completion=0)]

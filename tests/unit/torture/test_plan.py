@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from bots.torture.plan import STRIKE_EVERY, Plan
+from bots.torture.plan import CHANNELS, HEARD_ONCE, STRIKE_EVERY, Plan
 
 
 def test_the_same_seed_gives_the_same_plan() -> None:
@@ -24,14 +24,40 @@ def test_every_message_has_its_number_and_every_user_a_share() -> None:
     assert {speech.at for speech in speeches} == {0.0}
 
 
-def test_some_talk_in_private_and_some_share_a_topic() -> None:
-    speeches = Plan(messages=200, users=50).speeches()
+def test_some_talk_in_private_and_some_share_a_group_or_a_thread_of_it_on_every_channel() -> None:
+    plan = Plan(messages=600, users=150)
     talkers = defaultdict(set)
+    for speech in plan.speeches():
+        talkers[speech.channel, speech.direct, speech.chat, speech.thread].add(speech.user)
+    assert {len(users) for (_, direct, *_), users in talkers.items() if direct} == {1}
+    for name in plan.channels:
+        shared = {
+            thread: len(users)
+            for (channel, direct, chat, thread), users in talkers.items()
+            if (channel, direct, chat) == (name, False, "group0")
+        }
+        assert shared == {"topic": 3, None: 3}
+
+
+def test_the_users_go_round_the_channels() -> None:
+    speeches = Plan(messages=90, users=9).speeches()
+    homes = defaultdict(set)
     for speech in speeches:
-        talkers[speech.chat, speech.thread].add(speech.user)
-    assert {len(users) for (_, thread), users in talkers.items() if thread is None} == {1}
-    assert max(len(users) for (_, thread), users in talkers.items() if thread) == 3
-    assert all(speech.direct == (speech.thread is None) for speech in speeches)
+        homes[speech.channel].add(speech.user)
+    assert {channel: len(users) for channel, users in homes.items()} == dict.fromkeys(CHANNELS, 3)
+    assert not set.intersection(*homes.values())
+
+
+def test_only_where_a_chat_is_told_of_once_it_is_spoken_in_before_the_first_kill() -> None:
+    calm = Plan(messages=60, users=12)
+    assert calm.acts() == ([], calm.speeches())
+    plan = Plan(messages=60, users=12, kills=2)
+    before, meanwhile = plan.acts()
+    assert {speech.channel for speech in before} == {HEARD_ONCE}
+    new = {(speech.chat, speech.thread) for speech in before}
+    assert len(new) == len(before)
+    assert {(each.chat, each.thread) for each in meanwhile if each.channel == HEARD_ONCE} <= new
+    assert sorted(each.number for each in (*before, *meanwhile)) == list(range(1, 61))
 
 
 def test_kills_fall_while_people_talk() -> None:

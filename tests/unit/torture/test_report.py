@@ -2,21 +2,39 @@
 
 from collections import Counter
 
-from bots.torture.checker import Finding, Verdict
+from bots.torture.checker import Finding, Share, Verdict
 from bots.torture.plan import Plan
 from bots.torture.report import Report, percentile
 
+FIGURES = {
+    **{"said": 2, "accepted": 2, "answered": 0, "apologised": 0, "refused": 0, "uncertain": 0},
+    **{"lost": 0, "duplicates": 0, "swaps": 0, "strays": 0},
+}
+
 
 def report(*findings: Finding, recovery: tuple[float, ...] = ()) -> Report:
-    verdict = Verdict(accepted=4, ends=Counter(answered=3, refused=1), strays=0, findings=findings)
+    verdict = Verdict(
+        accepted=4,
+        ends=Counter(answered=3, refused=1),
+        strays=1,
+        findings=findings,
+        channels={
+            "telegram": Share(said=2, accepted=2, ends=Counter(answered=2), strays=0),
+            "slack": Share(said=2, accepted=2, ends=Counter(answered=1, refused=1), strays=1),
+        },
+    )
     return Report(plan=Plan(messages=4, kills=1, seed=9), verdict=verdict, recovery=recovery, seconds=1.25)
 
 
 def test_the_json_names_every_figure() -> None:
     assert report(recovery=(0.5, 0.1)).as_json() == {
         **{"seed": 9, "faults": 1, "accepted": 4, "answered": 3, "apologised": 0, "refused": 1},
-        **{"uncertain": 0, "lost": 0, "duplicates": 0, "swaps": 0, "strays": 0, "kills": 1, "recovered": 2},
+        **{"uncertain": 0, "lost": 0, "duplicates": 0, "swaps": 0, "strays": 1, "kills": 1, "recovered": 2},
         **{"recovery_ms": {"p50": 100, "p99": 500}, "seconds": 1.2, "findings": [], "held": True},
+        "channels": {
+            "telegram": {**FIGURES, "answered": 2},
+            "slack": {**FIGURES, "answered": 1, "refused": 1, "strays": 1},
+        },
     }
 
 
@@ -27,6 +45,18 @@ def test_one_finding_breaks_the_promise() -> None:
     assert broken.as_table().splitlines()[-2:] == [
         "lost: m1 was accepted 0 times",
         "The promise did not hold.",
+    ]
+
+
+def test_the_table_has_a_row_for_each_channel() -> None:
+    swapped = report(Finding(kind="swap", line="m2", channel="slack"))
+    lines = swapped.as_table().splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith("channel "))
+    head, *rows = (line.split() for line in lines[start : start + 3])
+    told = [dict(zip(head, row, strict=True)) for row in rows]
+    assert [(row["channel"], row["answered"], row["swaps"]) for row in told] == [
+        ("telegram", "2", "0"),
+        ("slack", "1", "1"),
     ]
 
 
