@@ -19,8 +19,9 @@ _CHECKS = {
 
 
 def test(args: list[str]) -> int:
-    """Run pytest with `args`; its exit code."""
-    return _run("-m", "pytest", *args)
+    """Run pytest with `args`; its exit code. The whole suite is spread over the cores, a file to a worker,
+    since most of it waits for servers."""
+    return _run("-m", "pytest", *(args or ("-n", "auto", "--dist", "loadfile")))
 
 
 def check() -> int:
