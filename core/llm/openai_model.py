@@ -126,7 +126,9 @@ class OpenAIModel:
             dialect = other
 
     async def _post(self, body: bytes, patience: Patience) -> httpx2.Response:
-        request = self._http.build_request("POST", self._url, headers=self._headers, content=body)
+        request = httpx2.Request(
+            "POST", self._url, headers=self._headers, cookies=self._http.cookies, content=body
+        )
         try:
             async with patience.limit():
                 return await self._http.send(request, stream=True)
@@ -137,7 +139,11 @@ class OpenAIModel:
     def _headers(self) -> httpx2.Headers:
         """Those of the SDK's own requests, one of which names the event loop: made by the first call."""
         named = {**self._sdk.auth_headers, **self._sdk.default_headers, "x-stainless-retry-count": "0"}
-        return httpx2.Headers({name: value for name, value in named.items() if isinstance(value, str)})
+        given = {name: value for name, value in named.items() if isinstance(value, str)}
+        made = self._http.build_request("POST", self._url, headers=given).headers
+        del made["content-length"]
+        # With its encoding, which would else be looked for in every call.
+        return httpx2.Headers(made.raw, encoding=made.encoding)
 
     async def _read_whole(self, response: httpx2.Response, patience: Patience) -> bytes:
         chunks, read = response.aiter_bytes(), b""
