@@ -230,12 +230,10 @@ class Engine:
             return await self._park(turn, delivered, delivered.park)
         closing = Writing(lease=turn.lease, marks=delivered.marks, closing=turn.closing(end))
         with house.step(turn, Step.CLOSE):
-            if remembrance is None:
-                following = await house.journal.write(closing)
-            else:
-                following, _ = await asyncio.gather(
-                    house.journal.write(closing), house.state.remember(remembrance)
-                )
+            remembering = asyncio.create_task(house.state.remember(remembrance)) if remembrance else None
+            following = await house.journal.write(closing)
+            if remembering is not None:
+                await remembering
         house.metrics.turns_ended.labels(channel=turn.line.place.channel, end=end).inc()
         tell = log.warning if end in ("undeliverable", "uncertain") else log.info
         why = next((mark.error for mark in delivered.marks if mark.error), turn.error)

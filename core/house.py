@@ -50,7 +50,7 @@ class Timing:
 
     def __exit__(self, *failure: object) -> None:
         seconds = self._house.clock.monotonic() - self._began
-        self._house.metrics.turn_seconds.labels(step=self._name).observe(seconds)
+        self._house.metrics.turn_seconds.labels(self._name).observe(seconds)
         self._house.watch(self._turn, self._name, seconds)
 
 

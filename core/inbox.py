@@ -43,7 +43,10 @@ class Inbox:
     async def accept(self, account: Account, messages: Sequence[InboundMessage]) -> None:
         """Returns when all are committed. Raises `StoreUnavailable` when one could not be; those that
         were are known by their dedupe keys when they come again."""
-        await asyncio.gather(*(self._accept(account, message) for message in messages))
+        if len(messages) == 1:
+            await self._accept(account, messages[0])
+        else:
+            await asyncio.gather(*(self._accept(account, message) for message in messages))
 
     async def _accept(self, account: Account, message: InboundMessage) -> None:
         arrival = Arrival(
