@@ -12,7 +12,9 @@ YOUNG = 10_000
 
 
 def settle() -> None:
-    """Call once, when the process is ready to serve."""
+    """Call when the process is ready to serve; once is enough, and all that it does."""
+    if gc.get_threshold()[0] == YOUNG:
+        return
     gc.collect()
     gc.freeze()
     gc.set_threshold(YOUNG, *gc.get_threshold()[1:])
