@@ -6,6 +6,7 @@ written.
 """
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -19,8 +20,9 @@ from bots import from_settings, probes
 from bots.channels import RECEIVER_SECONDS, Channels
 from bots.clock import SystemClock
 from bots.health import Probe
-from bots.instance import dead_siblings, name_instance
+from bots.instance import name_instance
 from bots.stores import Addresses, model_probe, open_engine_of, prepare_schema, store_probes
+from bots.upkeep import Census, Configs, end_dead, heard_cache, warm, watch_pool
 from config.settings import Settings
 from core.answer import Answering
 from core.commands import commands
@@ -35,10 +37,9 @@ from core.llm.prices import PriceBook
 from core.llm.tokens import ByteTokens
 from core.messages import Account
 from core.observe import Metrics
-from core.rows import ChannelConfig
+from core.ports import Journal
 from core.state.redis_state import RedisState, open_state
 from core.store.accounts import PostgresAccounts
-from core.store.health import check_pool
 from core.store.journal import open_journal
 from core.store.leases import Bell, PostgresLeases, open_leases
 from core.store.records import PostgresRecords
@@ -88,34 +89,44 @@ class Gateway:
 
 @asynccontextmanager
 async def open_gateway(
-    settings: Settings, where: Addresses, *, watch: Watch = look_away, word_seconds: float = 0.0
+    settings: Settings,
+    where: Addresses,
+    *,
+    watch: Watch = look_away,
+    word_seconds: float = 0.0,
+    on_warm: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[Gateway]:
     """Everything but the channels, which the caller runs with `gateway.channels.run(adapter)`. Leaving
     ends turns within `turns.drain_seconds`. `watch` is told of every step of every turn, `word_seconds`
-    is the script's pause after each word."""
-    instance, clock = name_instance(), SystemClock()
-    registry = CollectorRegistry()
-    metrics = Metrics(registry)
+    is the script's pause after each word, `on_warm` is called when all that turns need is loaded."""
+    instance, metrics = name_instance(), Metrics(CollectorRegistry())
     async with AsyncExitStack() as stack:
-        engine = await stack.enter_async_context(open_engine_of(settings, where.database_url))
+        name = f"parley {hashlib.sha256(instance.encode()).hexdigest()[:12]}"
+        engine = await stack.enter_async_context(open_engine_of(settings, where.database_url, name))
         await prepare_schema(engine, where)
+        records, bell = PostgresRecords(engine), Bell()
+        census, configs = Census(records), Configs(records)
         state = await stack.enter_async_context(
-            open_state(where.redis_url, from_settings.terms(settings), on_degraded=_heard_cache(metrics))
+            open_state(
+                where.redis_url,
+                from_settings.terms(settings),
+                instances=lambda: census.instances,
+                on_degraded=heard_cache(metrics),
+            )
         )
         journal = await stack.enter_async_context(
-            open_journal(engine, metrics, most=settings.turns.batch_max, room=settings.turns.queue_max)
+            open_journal(
+                engine,
+                metrics,
+                most=settings.turns.batch_max,
+                room=settings.turns.queue_max,
+                drain_seconds=LAST_SECONDS / 3,
+            )
         )
         leases = await stack.enter_async_context(open_leases(engine, settings.turns.lease_seconds))
-        models = from_settings.models(settings, word_seconds)
+        models, prices = from_settings.models(settings, word_seconds), PriceBook(from_settings.price_rows())
         stack.push_async_callback(models.close)
-        records, bell = PostgresRecords(engine), Bell()
-        prices, tokens = PriceBook(from_settings.price_rows()), ByteTokens()
-        ledger, table = Ledger(prices=prices), commands()
-        configs: list[ChannelConfig] = []
-
-        async def read_configs() -> None:
-            configs[:] = await records.configs()
-
+        table = commands()
         channels = Channels(
             accounts=PostgresAccounts(engine),
             accept=lambda account, messages: inbox.accept(account, messages),
@@ -124,42 +135,8 @@ async def open_gateway(
             metrics=metrics,
             receiver_seconds=min(RECEIVER_SECONDS, settings.turns.lease_seconds),
         )
-        house = House(
-            journal=journal,
-            records=records,
-            state=state,
-            gate=Gate(
-                state=state,
-                allowed=from_settings.allowed(settings),
-                message_chars=settings.limits.message_chars,
-            ),
-            answering=Answering(model=models, ledger=ledger, tokens=tokens, clock=clock, metrics=metrics),
-            ledger=ledger,
-            tokens=tokens,
-            commands=table,
-            channel=channels.adapter,
-            configs=lambda: configs,
-            defaults=from_settings.defaults(settings),
-            offered=settings.offered_models,
-            clock=clock,
-            metrics=metrics,
-            rules=from_settings.rules(settings),
-            watch=watch,
-        )
-        turns = Turns(
-            instance=instance,
-            take=Engine(house).take,
-            journal=journal,
-            leases=leases,
-            records=records,
-            accounts=channels.accounts,
-            woken=bell.woken,
-            stops=bell.stops,
-            metrics=metrics,
-            concurrency=settings.turns.concurrency,
-            lease_seconds=settings.turns.lease_seconds,
-            poll_seconds=settings.turns.poll_seconds,
-        )
+        house = _house(settings, journal, records, state, models, prices, channels, configs, metrics, watch)
+        turns = _turns(settings, instance, house, leases, records, channels, bell)
         inbox = Inbox(
             journal=journal,
             commands=table,
@@ -169,11 +146,12 @@ async def open_gateway(
             metrics=metrics,
         )
         jobs = (
-            Job(name="read configs", seconds=5, run=read_configs),
+            Job(name="read configs", seconds=5, run=configs.read),
+            Job(name="count instances", seconds=5, run=census.take),
             Job(name="partitions", seconds=6 * 3600, run=records.ensure_months),
-            Job(name="dead siblings", seconds=2, run=lambda: _end_dead(leases)),
-            Job(name="watch the pool", seconds=5, run=lambda: _watch_pool(engine, metrics)),
-            Job(name="warm", seconds=24 * 3600, run=lambda: _warm(models, prices)),
+            Job(name="dead siblings", seconds=2, run=lambda: end_dead(leases)),
+            Job(name="watch the pool", seconds=5, run=lambda: watch_pool(engine, metrics)),
+            Job(name="warm", seconds=24 * 3600, run=lambda: warm(models, prices, on_warm)),
         )
         background = [
             asyncio.create_task(work(jobs), name="jobs"),
@@ -186,7 +164,7 @@ async def open_gateway(
             settings=settings,
             instance=instance,
             engine=engine,
-            registry=registry,
+            registry=metrics.registry,
             metrics=metrics,
             state=state,
             records=records,
@@ -196,47 +174,74 @@ async def open_gateway(
         )
 
 
+def _house(
+    settings: Settings,
+    journal: Journal,
+    records: PostgresRecords,
+    state: RedisState,
+    models: Models,
+    prices: PriceBook,
+    channels: Channels,
+    configs: Configs,
+    metrics: Metrics,
+    watch: Watch,
+) -> House:
+    clock, tokens, ledger = SystemClock(), ByteTokens(), Ledger(prices=prices)
+    gate = Gate(
+        state=state,
+        allowed=from_settings.allowed(settings),
+        message_chars=settings.limits.message_chars,
+    )
+    return House(
+        journal=journal,
+        records=records,
+        state=state,
+        gate=gate,
+        answering=Answering(model=models, ledger=ledger, tokens=tokens, clock=clock, metrics=metrics),
+        ledger=ledger,
+        tokens=tokens,
+        commands=commands(),
+        channel=channels.adapter,
+        configs=lambda: configs.rows,
+        defaults=from_settings.defaults(settings),
+        offered=settings.offered_models,
+        clock=clock,
+        metrics=metrics,
+        rules=from_settings.rules(settings),
+        watch=watch,
+    )
+
+
+def _turns(
+    settings: Settings,
+    instance: str,
+    house: House,
+    leases: PostgresLeases,
+    records: PostgresRecords,
+    channels: Channels,
+    bell: Bell,
+) -> Turns:
+    return Turns(
+        instance=instance,
+        take=Engine(house).take,
+        journal=house.journal,
+        leases=leases,
+        records=records,
+        accounts=channels.accounts,
+        allowed=house.gate.allowed,
+        woken=bell.woken,
+        stops=bell.stops,
+        metrics=house.metrics,
+        concurrency=settings.turns.concurrency,
+        lease_seconds=settings.turns.lease_seconds,
+        poll_seconds=settings.turns.poll_seconds,
+    )
+
+
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _heard_cache(metrics: Metrics) -> Callable[[bool], None]:
-    """An operator should see in the log, too, when Redis goes and when it is back."""
-
-    def hear(is_away: bool) -> None:
-        metrics.cache_degraded.set(is_away)
-        if is_away:
-            log.warning("cache away: turns go on from Postgres, limits are this instance's share")
-        else:
-            log.info("cache back")
-
-    return hear
-
-
-async def _watch_pool(engine: AsyncEngine, metrics: Metrics) -> None:
-    if pool := check_pool(engine):
-        for state, connections in (
-            ("active", pool.active),
-            ("idle", pool.idle),
-            ("waiting", pool.waiting or 0),
-        ):
-            metrics.db_pool.labels(state=state).set(connections)
-
-
-async def _end_dead(leases: PostgresLeases) -> None:
-    """Work of a process of this machine that was killed need not wait for its lease to run out."""
-    if dead := dead_siblings(await leases.owners()):
-        log.warning("an instance of this machine has died", instances=dead)
-        await leases.end(dead)
-
-
-async def _warm(models: Models, prices: PriceBook) -> None:
-    """Import what the first call will need beside the event loop; the script needs none of it."""
-    if models.connected:
-        await models.warm()
-        await asyncio.to_thread(prices.warm)
 
 
 def released() -> str:

@@ -7,8 +7,13 @@ factory like the ones here. Channels are imported only when they start.
 from collections.abc import Callable, Mapping
 from importlib.metadata import entry_points
 
+import structlog
+
 from config.settings import Settings
+from core.errors import ParleyError
 from core.ports import ChannelAdapter
+
+log = structlog.get_logger(__name__)
 
 Factory = Callable[[Settings], ChannelAdapter | None]
 """Builds the channel, or gives None where its credentials are not set."""
@@ -65,6 +70,16 @@ def factories() -> Mapping[str, Factory]:
 
 
 def build_channels(settings: Settings) -> list[ChannelAdapter]:
-    """Every channel that has credentials."""
-    built = (factory(settings) for factory in factories().values())
-    return [adapter for adapter in built if adapter is not None]
+    """Every channel that has credentials. One that cannot be built is told, and stops no other."""
+    built = []
+    for name, factory in factories().items():
+        try:
+            adapter = factory(settings)
+        except ParleyError:
+            raise
+        except Exception:
+            log.exception("channel cannot be built", channel=name)
+            continue
+        if adapter is not None:
+            built.append(adapter)
+    return built

@@ -4,6 +4,7 @@ Each asks one question with a short patience, repeats nothing, and never shows a
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,6 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from bots.health import Check, Probe, State
 
 PATIENCE = aiohttp.ClientTimeout(total=3)
+SCRIPTED = "scripted"
+OPENAI = "https://api.openai.com/v1"
+SEEN_THERE = ("channel ", "database")
 CHECKS = TypeAdapter(list[Check])
 
 
@@ -31,9 +35,15 @@ def running(url: str) -> Probe:
         except (aiohttp.ClientError, ValueError):
             return [_nobody(url, "what answers here is no gateway")]
         gateway = Check(name="gateway", state="ok", detail=f"runs at {url}")
-        return [gateway, *(check for check in checks if check.name.startswith("channel "))]
+        there = (check for check in checks if check.name.startswith(SEEN_THERE))
+        return [gateway, *(replace(check, name=_from_there(check.name)) for check in there)]
 
     return probe
+
+
+def _from_there(name: str) -> str:
+    """Its pool is another one than ours."""
+    return name if name.startswith("channel ") else f"its {name}"
 
 
 def _checks(body: Any) -> list[Check]:
@@ -50,18 +60,19 @@ def _nobody(url: str, detail: str) -> Check:
 def model(name: str, base_url: str | None = None, key: str | None = None, *, ask: bool = True) -> Probe:
     """The check `model`: with `ask` one GET of {base_url}/models, which costs nothing.
 
-    Without `base_url` the built-in scripted model is meant. `key` goes into the request only.
+    Without `base_url` the vendor's own address is meant. `key` goes into the request only.
     """
 
     async def probe() -> Sequence[Check]:
-        if base_url is None:
+        if name == SCRIPTED:
             detail = f"{name}: answers by rule, it is not a language model"
             mend = "Set OPENAI_API_KEY or OPENAI_BASE_URL to talk to a language model."
             return [Check(name="model", state="ok", detail=detail, mend=mend)]
-        host = urlsplit(base_url).netloc.rpartition("@")[2]
+        address = base_url or OPENAI
+        host = urlsplit(address).netloc.rpartition("@")[2]
         if not ask:
             return [Check(name="model", state="ok", detail=f"{name} at {host}, not asked")]
-        state, said, mend = await _ask_models(name, base_url, key)
+        state, said, mend = await _ask_models(name, address, key)
         return [Check(name="model", state=state, detail=f"{name} at {host}: {said}", mend=mend)]
 
     return probe

@@ -55,9 +55,11 @@ async def addresses(
 
 
 @asynccontextmanager
-async def open_engine_of(settings: Settings, database_url: str) -> AsyncIterator[AsyncEngine]:
+async def open_engine_of(
+    settings: Settings, database_url: str, name: str = "parley"
+) -> AsyncIterator[AsyncEngine]:
     """The pool of connections, closed at the end."""
-    engine = open_engine(database_url, from_settings.pool(settings))
+    engine = open_engine(database_url, from_settings.pool(settings), name)
     try:
         yield engine
     finally:

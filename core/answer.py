@@ -128,8 +128,10 @@ class Answering:
             wait = chain.after(answer.error, self._clock.monotonic())
             if wait is None or self._clock.monotonic() + wait >= deadline:
                 return replace(answer, text=best)
+            # Not by `wait_for`: before Python 3.12 it forgets a cancellation that comes with the event.
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopped.wait(), wait)
+                async with asyncio.timeout(wait):
+                    await stopped.wait()
             if stopped.is_set():
                 return replace(answer, text=best, stopped=True)
             owed = answer.settlement

@@ -221,8 +221,8 @@ class Records(Protocol):
         """All that admins have set for channels."""
         ...
 
-    async def stop_waits(self, conversation_id: UUID) -> bool:
-        """Does a `/stop` wait in this conversation?"""
+    async def stoppers(self, conversation_id: UUID) -> list[tuple[str, str]]:
+        """Whose `/stop` waits in this conversation: channel and the platform's id, nobody blocked."""
         ...
 
     async def set_model(self, conversation_id: UUID, model: str | None) -> None:

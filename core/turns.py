@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 
 STORE_PAUSE = 1.0
 """Seconds before a turn that Postgres did not carry is taken up again."""
+FAREWELL_SECONDS = 1.0
+"""What ending a turn, and then handing it back, may take at the end."""
 FORMER_SECONDS = 1.0
 """How long an earlier hold of a conversation may take to finish before it is cancelled."""
 
@@ -49,6 +51,7 @@ class Turns:
         leases: Leases,
         records: Records,
         accounts: Callable[[], Sequence[UUID]],
+        allowed: Callable[[str, str], bool],
         woken: asyncio.Event,
         stops: "asyncio.Queue[UUID]",
         metrics: Metrics,
@@ -62,6 +65,7 @@ class Turns:
         self._leases = leases
         self._records = records
         self._accounts = accounts
+        self._allowed = allowed
         self._woken = woken
         self._stops = stops
         self._metrics = metrics
@@ -93,9 +97,9 @@ class Turns:
     async def run(self) -> None:
         """Sweep, renew and listen for stops, until cancelled."""
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._sweep(), name="sweep")
-            group.create_task(self._renew(), name="heartbeat")
-            group.create_task(self._hear_stops(), name="stops")
+            group.create_task(_for_ever(self._sweep), name="sweep")
+            group.create_task(_for_ever(self._renew), name="heartbeat")
+            group.create_task(_for_ever(self._hear_stops), name="stops")
 
     async def settled(self, is_settled: Callable[[], Awaitable[bool]]) -> None:
         """Wait until a question about what is left is answered with yes; asked again when a held
@@ -114,8 +118,12 @@ class Turns:
         for held in left:
             if held.task is not None:
                 held.task.cancel()
-        await asyncio.gather(*(held.task for held in left if held.task), return_exceptions=True)
-        await asyncio.gather(*(self._hand_back(held.lease) for held in left))
+        # While Postgres hangs neither may end; then the leases run out instead.
+        if ending := {held.task for held in left if held.task is not None}:
+            await asyncio.wait(ending, timeout=FAREWELL_SECONDS)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await asyncio.gather(*(self._hand_back(held.lease) for held in left))
 
     async def _hand_back(self, lease: Lease, wake_in: float | None = None) -> None:
         with contextlib.suppress(StoreError):
@@ -186,20 +194,40 @@ class Turns:
                 continue
             # Those that were asked about: meanwhile a conversation may have been let go and taken anew.
             for held in asked:
-                if held.lease.conversation_id in lost and held.task is not None:
+                is_held = self._held.get(held.lease.conversation_id) is held
+                if held.lease.conversation_id in lost and is_held and held.task is not None:
                     held.task.cancel()
+            for held in asked:  # a hint may have been missed while nobody listened
+                await self._stop(held)
 
     async def _hear_stops(self) -> None:
-        """A hint may come late, when its `/stop` has been answered already: then it stops nothing."""
         while True:
             conversation_id = await self._stops.get()
             held = self._held.get(conversation_id)
-            if held is None:
-                continue
-            stopped = held.stopped
-            with contextlib.suppress(StoreError):
-                if await self._records.stop_waits(conversation_id):
-                    stopped.set()
+            if held is not None:
+                await self._stop(held)
+
+    async def _stop(self, held: _Held) -> None:
+        """A hint may come late, when its `/stop` has been answered already: then it stops nothing. Nor does
+        one of somebody who may not talk to the bot."""
+        stopped = held.stopped
+        try:
+            stoppers = await self._records.stoppers(held.lease.conversation_id)
+        except StoreError as error:
+            log.warning("stop not looked up", error=str(error))
+            return
+        if any(self._allowed(channel, sender) for channel, sender in stoppers):
+            stopped.set()
+
+
+async def _for_ever(loop: Callable[[], Awaitable[None]]) -> None:
+    """Nothing unforeseen may end a loop that others live by."""
+    while True:
+        try:
+            await loop()
+        except Exception:
+            log.exception("a loop of the turns failed")
+            await asyncio.sleep(1)
 
 
 async def _heard(event: asyncio.Event, seconds: float) -> None:

@@ -60,11 +60,11 @@ def demo(
 
 
 @app.command()
-def run() -> None:
+def run(port: Annotated[int | None, typer.Option(help="Port of the web server.")] = None) -> None:
     """Start every channel that has credentials, until SIGTERM or Ctrl-C."""
     from bots.cli.serve import serve_channels
 
-    _run(serve_channels())
+    _run(serve_channels(port))
 
 
 @app.command()

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -14,6 +15,7 @@ from fastapi import FastAPI
 from bots.app import Gateway, open_gateway, released
 from bots.catalog import build_channels
 from bots.health import examine
+from bots.heap import settle
 from bots.probes import ChannelState
 from bots.stores import addresses
 from bots.web.app import create_app
@@ -41,9 +43,10 @@ class CanClose(Protocol):
     async def close(self) -> None: ...
 
 
-async def serve_channels() -> int:
-    """Until SIGTERM or SIGINT; then running turns end or are handed back, and the exit code is 0."""
-    settings = load()
+async def serve_channels(port: int | None = None) -> int:
+    """Until SIGTERM or SIGINT; then running turns end or are handed back, and the exit code is 0. `port`
+    goes before the setting of the web server's."""
+    settings = load(flags={"web.port": port})
     adapters = build_channels(settings)
     if not adapters:
         print(f"parley: {NOTHING_TO_START}", file=sys.stderr)
@@ -52,7 +55,7 @@ async def serve_channels() -> int:
     async with (
         addresses(settings, lambda line: log.info(line)) as where,
         _closing(adapters),  # outside of the gateway: its last turns still speak through them
-        open_gateway(settings, where) as gateway,
+        open_gateway(settings, where, on_warm=settle) as gateway,
         serve(
             _web_app(settings, gateway, adapters), host=settings.web.host, port=settings.web.port
         ) as address,
@@ -65,8 +68,16 @@ async def serve_channels() -> int:
             await _run_until(asked_to_stop, gateway, adapters)
         await asked_to_stop.wait()
         log.info("stopping")
+        asyncio.get_running_loop().call_later(settings.turns.drain_seconds - 0.5, _leave)
     log.info("stopped")
     return 0
+
+
+def _leave() -> None:
+    """A store or a platform that hangs must not keep us: what is left is written down, and belongs to the
+    next holder when its lease has run out."""
+    log.warning("stopped without waiting any longer")
+    os._exit(0)
 
 
 def _web_app(settings: Settings, gateway: Gateway, adapters: Sequence[ChannelAdapter]) -> FastAPI:

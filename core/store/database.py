@@ -30,11 +30,12 @@ class PoolSize:
     idle_in_transaction: float = 10.0
 
 
-def open_engine(url: str, pool: PoolSize | None = None) -> AsyncEngine:
-    """An engine whose connections never hang for long; nothing is connected yet."""
+def open_engine(url: str, pool: PoolSize | None = None, name: str = "parley") -> AsyncEngine:
+    """An engine whose connections never hang for long; nothing is connected yet. `name` is how the server
+    lists them."""
     pool = pool or PoolSize()
     settings = {
-        "application_name": "parley",
+        "application_name": name,
         "statement_timeout": str(round(pool.statement * 1000)),
         "lock_timeout": str(round(pool.lock * 1000)),
         "idle_in_transaction_session_timeout": str(round(pool.idle_in_transaction * 1000)),

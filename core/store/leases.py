@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.rows import Lease, Work
 from core.store import encode
-from core.store.database import FAILURES, HotConnection
+from core.store.database import FAILURES, HotConnection, own
 
 CLAIM = "SELECT work::text FROM parley_claim_v1($1, $2::uuid[], $3, $4) AS work"
 OWNERS = """
@@ -25,7 +25,7 @@ END = """
      WHERE id IN (SELECT id FROM conversations WHERE wake_at IS NOT NULL AND lease_owner = ANY($1::text[])
                    ORDER BY id FOR UPDATE)"""
 END_RECEIVERS = "UPDATE accounts SET receiver = NULL, receiver_until = NULL WHERE receiver = ANY($1::text[])"
-RENEW = "SELECT kept FROM parley_renew_v1($1, $2::text::jsonb, $3) AS kept"
+RENEW = "SELECT lost FROM parley_renew_v1($1, $2::text::jsonb, $3) AS lost"
 
 
 class PostgresLeases:
@@ -47,8 +47,8 @@ class PostgresLeases:
             return set()
         rows = [{"conversation_id": lease.conversation_id, "token": lease.token} for lease in held]
         async with self._one_at_a_time:
-            kept = await self._connection.fetch(RENEW, owner, orjson.dumps(rows).decode(), self._seconds)
-        return {lease.conversation_id for lease in held} - {UUID(str(row[0])) for row in kept}
+            lost = await self._connection.fetch(RENEW, owner, orjson.dumps(rows).decode(), self._seconds)
+        return {own(row[0]) for row in lost}
 
     async def owners(self) -> list[str]:
         """The instances that hold conversations or receive for an account."""

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, case, func, select, update
+from sqlalchemy import Row, Select, case, func, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.messages import Spoken
 from core.rows import CallUsage, ChannelConfig, LastAnswer
 from core.store.database import own, transaction
-from core.store.tables import channel_configs, conversations, inbox, messages, model_calls, turns
+from core.store.tables import channel_configs, conversations, inbox, messages, model_calls, turns, users
 
 RECENT = timedelta(days=60)
 
@@ -101,12 +101,24 @@ class PostgresRecords:
             for row in rows
         ]
 
-    async def stop_waits(self, conversation_id: UUID) -> bool:
-        query = select(func.count()).where(
-            inbox.c.conversation_id == conversation_id, inbox.c.kind == "stop", inbox.c.state == "waiting"
+    async def stoppers(self, conversation_id: UUID) -> list[tuple[str, str]]:
+        waiting = (inbox.c.kind == "stop", inbox.c.state == "waiting", users.c.is_blocked.is_(False))
+        query = (
+            select(users.c.channel_type, users.c.channel_user_id)
+            .join_from(inbox, users, users.c.id == inbox.c.user_id)
+            .where(inbox.c.conversation_id == conversation_id, *waiting)
         )
         async with transaction(self._engine) as connection:
-            return (await connection.execute(query)).scalar_one() > 0
+            return [(channel, user) for channel, user in await connection.execute(query)]
+
+    async def instances(self) -> int:
+        """How many gateways are connected to this database now, as their connections name themselves."""
+        connected = text(
+            "SELECT count(DISTINCT application_name) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND application_name LIKE 'parley %'"
+        )
+        async with transaction(self._engine) as connection:
+            return max(1, int((await connection.execute(connected)).scalar_one()))
 
     async def set_model(self, conversation_id: UUID, model: str | None) -> None:
         async with transaction(self._engine) as connection:

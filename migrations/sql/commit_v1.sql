@@ -393,12 +393,16 @@ BEGIN
     FROM unnest(claimed) AS c;
 END $$;
 
+-- Prolongs what is still held, and gives the conversations that somebody has taken since. One that was let
+-- go meanwhile is neither.
 CREATE FUNCTION parley_renew_v1(instance text, held jsonb, lease_seconds float8)
 RETURNS SETOF uuid LANGUAGE sql VOLATILE AS $$
   UPDATE conversations c SET lease_until = clock_timestamp() + make_interval(secs => lease_seconds)
    WHERE c.id IN (SELECT k.id FROM conversations k
                     JOIN jsonb_to_recordset(held) AS h(conversation_id uuid, token bigint)
                       ON h.conversation_id = k.id AND h.token = k.lease_token
-                   WHERE k.lease_owner = instance ORDER BY k.id FOR UPDATE OF k)
-  RETURNING c.id
+                   WHERE k.lease_owner = instance ORDER BY k.id FOR UPDATE OF k);
+  SELECT h.conversation_id FROM jsonb_to_recordset(held) AS h(conversation_id uuid, token bigint)
+    JOIN conversations c ON c.id = h.conversation_id
+   WHERE c.lease_token <> h.token OR c.lease_owner <> instance
 $$;

@@ -145,11 +145,12 @@ async def test_a_stop_waits_until_it_is_covered(one: Instance, records: Postgres
     work = await one.work()
     turn = turn_of(work)
     await one.journal.write(begin(work, turn))
-    assert not await records.stop_waits(turn.conversation_id)
+    assert await records.stoppers(turn.conversation_id) == []
     await one.accept("chat", "/stop", kind="stop")
-    assert await records.stop_waits(turn.conversation_id)
+    ((channel, _),) = await records.stoppers(turn.conversation_id)
+    assert channel == one.account.channel
     await one.close(work.lease, turn, covers_stops=True)
-    assert not await records.stop_waits(turn.conversation_id)
+    assert await records.stoppers(turn.conversation_id) == []
 
 
 async def test_what_is_unanswered_is_counted_until_done(one: Instance, records: PostgresRecords) -> None:

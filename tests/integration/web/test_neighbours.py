@@ -79,7 +79,12 @@ async def test_a_model_that_is_away_names_the_setting() -> None:
     assert "OPENAI_BASE_URL" in check.mend
 
 
-async def test_the_channels_are_as_the_running_gateway_sees_them() -> None:
+async def test_a_key_alone_means_the_vendors_own_address() -> None:
+    check = await only(model("m-1", None, KEY, ask=False))
+    assert (check.state, check.detail) == ("ok", "m-1 at api.openai.com, not asked")
+
+
+async def test_channels_and_pool_are_as_the_running_gateway_sees_them() -> None:
     telegram = Check(name="channel telegram", state="failed", detail="the token is refused", mend="Set it.")
 
     async def report() -> Report:
@@ -87,8 +92,9 @@ async def test_the_channels_are_as_the_running_gateway_sees_them() -> None:
 
     app = create_app(report, CollectorRegistry(), "1")
     async with serve(app, host="127.0.0.1", port=0) as address:
-        gateway, *channels = await running(address.url)()
+        gateway, database, *channels = await running(address.url)()
     assert (gateway.name, gateway.state) == ("gateway", "ok")
+    assert (database.name, database.state) == ("its database", "ok")
     assert channels == [telegram]
 
 

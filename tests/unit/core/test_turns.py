@@ -40,10 +40,10 @@ class Books:
         self.beaten.set()
         return self.lost & asked
 
-    async def stop_waits(self, conversation_id: UUID) -> bool:
+    async def stoppers(self, conversation_id: UUID) -> list[tuple[str, str]]:
         self.asking.set()
         await self.answer.wait()
-        return True
+        return [("telegram", "ann")]
 
 
 class Takes:
@@ -77,6 +77,7 @@ async def holding(
 ) -> AsyncIterator[tuple[Turns, asyncio.Queue[UUID]]]:
     stops: asyncio.Queue[UUID] = asyncio.Queue()
     turns = Turns(
+        allowed=lambda channel, sender: True,
         instance="me",
         take=takes.take,
         journal=cast(Journal, books),
