@@ -68,8 +68,7 @@ def check(evidence: Evidence) -> Verdict:
 
 
 def _channels(evidence: Evidence) -> list[str]:
-    """In the order in which they were spoken on."""
-    return list(dict.fromkeys(said.channel for said in evidence.said))
+    return sorted({said.channel for said in evidence.said})
 
 
 def _share(evidence: Evidence, checks: "_Checks", channel: str) -> Share:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bots.simulators.discord import DiscordSimulator
+from bots.simulators.discord.rest import RecordedCall
 from bots.simulators.model import ModelSimulator
 from tests.e2e.conftest import KEY
 from tests.e2e.programs import SECONDS, gateway
@@ -42,6 +43,10 @@ def answers(discord: DiscordSimulator, chat: str) -> list[str]:
     return [seen.text for seen in discord.seen(chat) if seen.by_bot]
 
 
+def posts(discord: DiscordSimulator) -> list[RecordedCall]:
+    return [call for call in discord.calls if call.method == "create_message"]
+
+
 @pytest.mark.parametrize("way", ["said", "called"])
 async def test_an_answer_that_was_being_written_is_finished_once(
     environment: Mapping[str, str], discord: DiscordSimulator, model: ModelSimulator, way: str
@@ -70,3 +75,25 @@ async def test_an_answer_that_was_being_written_is_finished_once(
             timeout=SECONDS,
         )
     assert [text for text in answers(discord, chat) if "word" in text] == [STORY]
+
+
+async def test_a_part_in_doubt_is_sent_again_and_shown_once(
+    environment: Mapping[str, str], discord: DiscordSimulator, model: ModelSimulator
+) -> None:
+    """Of three parts the second went out and its receipt was lost with the process: the nonce tells."""
+    whole = [letter * 1900 for letter in "abc"]
+    model.answer = lambda _: "\n\n".join(whole)
+    model.fault("stall", seconds=0.5, after=1)
+    async with gateway(environment) as first:
+        await discord.wait_for(lambda seen: discord.connected, timeout=SECONDS)
+        discord.say("ann", "ann", "tell me a story")
+        await discord.wait_for(lambda seen: [each.status for each in posts(discord)] == [200], SECONDS)
+        discord.fault("slow", method="create_message", seconds=60)
+        await discord.wait_for(lambda seen: seen[-1].text == whole[1], timeout=SECONDS)
+        await first.kill()
+    discord.faults.clear()
+    async with gateway(environment) as second:
+        await second.logged("turn ended", end="answered")
+    assert [call.params["content"] for call in posts(discord)].count(whole[1]) == 2
+    assert answers(discord, "ann") == whole
+    assert len(model.calls) == 1
