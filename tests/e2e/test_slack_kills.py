@@ -7,6 +7,7 @@ import pytest
 
 from bots.simulators.model import ModelSimulator
 from bots.simulators.slack import SlackSimulator
+from bots.simulators.slack.api import RecordedCall
 from tests.e2e.conftest import KEY
 from tests.e2e.programs import SECONDS, Gateway, gateway
 from tests.world import process_environment
@@ -39,6 +40,10 @@ def environment(
 
 def answers(slack: SlackSimulator) -> list[str]:
     return [seen.text for seen in slack.seen("ann") if seen.by_bot]
+
+
+def posts(slack: SlackSimulator) -> list[RecordedCall]:
+    return [call for call in slack.calls if call.method == "chat.postMessage"]
 
 
 async def by_socket(slack: SlackSimulator, program: Gateway) -> None:
@@ -90,7 +95,7 @@ async def test_a_part_in_doubt_is_found_and_not_repeated(
     async with gateway(around) as first:
         await by_socket(slack, first)
         slack.say("ann", "ann", QUESTION)
-        await slack.wait_for(lambda seen: any(one.by_bot for one in seen), timeout=SECONDS)
+        await slack.wait_for(lambda seen: [post.status for post in posts(slack)] == [200], SECONDS)
         slack.fault("slow", method="chat.postMessage", seconds=60)
         await slack.wait_for(lambda seen: seen[-1].text == whole[1], timeout=SECONDS)
         await first.kill()
