@@ -64,12 +64,11 @@ class Channels:
 
     def tell(self, name: str, state: ChannelState) -> None:
         """Remember how a channel is, and log it when that changes."""
-        if self._states.get(name) != state:
-            log.log(
-                40 if state.state == "down" else 20, f"channel {state.state}", channel=name, why=state.why
-            )
+        if self._states.get(name) != state and state.state != "starting":
+            tell = log.error if state.state == "down" else log.info
+            tell(f"channel {state.state}", channel=name, **({"why": state.why} if state.why else {}))
         self._states[name] = state
-        self._metrics.channel_up.labels(channel=name, account="").set(state.state in ("up", "standby"))
+        self._metrics.channel_up.labels(channel=name, account="").set(state.state == "up")
 
     async def run(self, adapter: ChannelAdapter) -> None:
         """Keep one channel running until it ends by itself, as a terminal does, or is cancelled."""

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 State = Literal["ok", "off", "degraded", "failed"]
 GRAVITY: tuple[State, ...] = ("off", "ok", "degraded", "failed")
+STARTING = "is starting"
 NEEDED = ("database", "schema")
 """Without these a message cannot be accepted: they decide readiness. All else may be away."""
 
@@ -43,9 +44,9 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Can messages be accepted? Every needed part was looked at and works."""
+        """Can messages be accepted? Every needed part works, and no channel still makes its first attempt."""
         well = {check.name for check in self.checks if check.state in ("ok", "degraded")}
-        return well.issuperset(NEEDED)
+        return well.issuperset(NEEDED) and all(check.detail != STARTING for check in self.checks)
 
     def as_dict(self) -> dict[str, Any]:
         """{"state", "ready", "checks": [{"name", "state", "detail", "mend"}]}, for JSON."""

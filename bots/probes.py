@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bots.health import Check, Probe, State
+from bots.health import STARTING, Check, Probe, State
 from core.state.health import CacheHealth
 from core.store.health import DatabaseHealth, PoolHealth
 
@@ -27,7 +27,7 @@ WATCH_LOG = "Read its last line in the gateway's log; it is tried again by itsel
 class ChannelState:
     """One channel account: `why` it is not up in one line, `mend` where it can be said."""
 
-    state: Literal["up", "standby", "down", "off"]
+    state: Literal["starting", "up", "standby", "down", "off"]
     why: str = ""
     mend: str = ""
 
@@ -128,6 +128,8 @@ def channels(look: Callable[[], Mapping[str, ChannelState]]) -> Probe:
 
 def _channel(name: str, channel: ChannelState) -> Check:
     match channel.state:
+        case "starting":
+            check = Check(name=name, state="degraded", detail=STARTING)
         case "up":
             check = Check(name=name, state="ok", detail="receives")
         case "standby":

@@ -69,6 +69,7 @@ class Delivery:
         metrics: Metrics,
         *,
         pauses: Sequence[float] = PAUSES,
+        rests_until: float = 0.0,
     ) -> None:
         """`shape` is what all sends of the turn share: place and time; text, key and reply are a part's."""
         self._adapter = adapter
@@ -77,6 +78,7 @@ class Delivery:
         self._clock = clock
         self._metrics = metrics
         self._pauses = pauses
+        self._rests_until = rests_until
 
     async def deliver(self, parts: Sequence[Part], *, resumed: bool = False) -> Delivered:
         """Send what is not sent. Of a resumed turn, a part in `sending` may have gone out already; of a
@@ -112,6 +114,12 @@ class Delivery:
         part = replace(part, first_sent_at=part.first_sent_at or self._clock.now())
         if (doubtful or self._is_forgotten(part)) and (known := await self._look_back(part)) is not None:
             return self._postpone(known) if known.state == "pending" else known
+        rest = self._rests_until - asyncio.get_running_loop().time()
+        if rest > 0 and not doubtful:
+            told = _Outcome(state="pending", error="the platform asked us to wait", wait=rest)
+            if rest > PATIENCE:
+                return self._postpone(told)
+            await self._pause(part, told, rest)
         for pause in (*self._pauses, None):
             outcome = await self._attempt(part)
             if outcome.state == "uncertain":

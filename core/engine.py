@@ -219,7 +219,9 @@ class Engine:
             )
 
         house = self._house
-        delivery = Delivery(turn.channel, turn.outbound(), write, house.clock, house.metrics)
+        delivery = Delivery(
+            turn.channel, turn.outbound(), write, house.clock, house.metrics, rests_until=turn.rests_until
+        )
         with house.step(turn, Step.DELIVER):
             return await delivery.deliver(parts, resumed=resumed)
 

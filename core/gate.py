@@ -38,7 +38,7 @@ class Gate:
             text = f"That is too fast for me. Please wait {glance.over_limit} s and write again."
             return Refusal(reason="too_fast", text=text if glance.first_refusal else None)
         if not any(waiting.message.text.strip() for waiting in taken):
-            return Refusal(reason="no_text", text="I can only read text so far.")
+            return Refusal(reason="no_text", text="I see no text there, and I can only read text so far.")
         length = max(len(waiting.message.text) for waiting in taken)
         if length > self.message_chars:
             text = (

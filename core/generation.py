@@ -142,6 +142,7 @@ class Generation:
             return
         try:
             receipt = await preview.close()
+            turn.rests_until = preview.rests_until
         except Exception:
             if whole:
                 raise

@@ -51,6 +51,7 @@ class Preview:
         self._metrics = metrics
         self._on_its_way = False
         self.receipt = part.receipt if part else None
+        self.rests_until = 0.0
         self._text = ""
         self._changed = asyncio.Event()
         self._closing = asyncio.Event()
@@ -112,8 +113,8 @@ class Preview:
                 except Ambiguous:
                     doubtful = True
                     continue
-                except ChannelError:
-                    return self._drop()
+                except ChannelError as error:
+                    return self._drop(error)
                 except Exception:
                     log.exception("channel broke", op="preview")
                     return self._drop()
@@ -147,7 +148,7 @@ class Preview:
             elif isinstance(self._adapter, CanEdit) and self.receipt is not None:
                 await self._adapter.edit(self._place, self.receipt, self._beginning(text))
         except ChannelError as error:
-            self._drop()
+            self._drop(error)
             return error.retry_after or (4 * self._pace() if isinstance(error, NotSent) else 0.0)
         except Exception:  # no picture is worth an answer
             log.exception("channel broke", op="preview")
@@ -158,7 +159,10 @@ class Preview:
         """What fits the first message. Cutting is dear, so it is given no more than it needs."""
         return self._adapter.split(text[: 2 * self._adapter.traits.max_text])[0]
 
-    def _drop(self) -> None:
+    def _drop(self, error: ChannelError | None = None) -> None:
+        """A platform that asked us to wait is left alone for that long, by the final too."""
+        if error is not None and error.retry_after:
+            self.rests_until = asyncio.get_running_loop().time() + error.retry_after
         self._metrics.previews_dropped.labels(channel=self._place.channel).inc()
 
     def _pace(self) -> float:

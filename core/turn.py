@@ -39,6 +39,7 @@ class Turn:
     successor_id: UUID | None = None
     open_call: OpenCall | None = None
     covers_stops: bool = False
+    rests_until: float = 0.0
 
     @property
     def lease(self) -> Lease:

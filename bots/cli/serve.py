@@ -81,6 +81,9 @@ def _leave() -> None:
 
 
 def _web_app(settings: Settings, gateway: Gateway, adapters: Sequence[ChannelAdapter]) -> FastAPI:
+    """Not ready before every channel has made its first attempt."""
+    for adapter in adapters:
+        gateway.channels.tell(adapter.name, ChannelState(state="starting"))
     return create_app(
         lambda: examine(gateway.probes(ask_model=False)),
         gateway.registry,

@@ -35,7 +35,7 @@ def translate(
     if not (direct or mentioned or _answers(message, me) or (called and called[1].lower() in commands)):
         return None
     text = _with_names(text, message.get("mentions") or ())
-    if not text:
+    if not (text or mentioned or message.get("attachments")):
         return None
     id = str(message["id"])
     return InboundMessage(

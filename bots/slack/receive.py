@@ -21,7 +21,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
 from bots.slack.errors import translate_error
-from bots.slack.listen import Listener
+from bots.slack.listen import COME_AGAIN, Listener
 from bots.slack.wire import Line, proxy_for
 from core.errors import ChannelError, Rejected, Unauthorized, Undeliverable
 
@@ -129,7 +129,7 @@ class Receiver:
         """Acknowledge what was committed, and nothing else."""
         try:
             response = await self._listener.hear(request.payload)
-            if response.status == 200:
+            if response.status != COME_AGAIN:
                 acknowledged = SocketModeResponse(envelope_id=request.envelope_id)
                 await socket.send_str(orjson.dumps(acknowledged.to_dict()).decode())
         except ConnectionError as error:

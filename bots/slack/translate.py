@@ -40,7 +40,9 @@ def translate_event(
     direct = event.get("channel_type") == "im" or (ids.is_direct(chat) and not event.get("channel_type"))
     text, mentioned = _unmentioned(str(event.get("text") or ""), me)
     mentioned = mentioned or event["type"] == "app_mention"
-    if not (direct or mentioned or commands.is_known(text, known)) or not (text or event.get("files")):
+    if not (direct or mentioned or commands.is_known(text, known)):
+        return None
+    if not (text or mentioned or event.get("files")):
         return None
     ts = str(event.get("ts") or event.get("event_ts") or "")
     thread = str(event.get("thread_ts") or ("" if direct else ts))

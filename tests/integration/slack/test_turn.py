@@ -77,3 +77,14 @@ async def test_a_placeholder_whose_answer_was_lost_is_found_again(
     answer = await sim.next_answer("ann", where=lambda seen: "hello there" in seen.text)
     await sim.delivered()
     assert answers(sim, "ann") == [answer.text]
+
+
+async def test_a_platform_that_asks_for_rest_is_left_alone_by_the_final_too(
+    sim: SlackSimulator, gateway: Gateway
+) -> None:
+    sim.fault("too_many_requests", method="chat.postMessage", seconds=1)
+    sim.say("ann", "ann", "hello there")
+    answer = await sim.next_answer("ann", where=lambda seen: "hello there" in seen.text)
+    refused, sent = [call.at for call in sim.calls if call.method == "chat.postMessage"]
+    assert sent - refused >= 1  # as long as Slack asked for, however quick the model was
+    assert answers(sim, "ann") == [answer.text]

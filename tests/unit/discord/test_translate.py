@@ -34,7 +34,7 @@ def read(content: str, *, direct: bool = False, **more: Any) -> InboundMessage |
         ("<@99> !help me", "!help me"),
         ("!help me", "!help me"),
         ("!HELP", "!HELP"),
-        ("<@99>", None),
+        ("<@99>", ""),
         ("!nothing", None),
         ("!helpful", None),
         ("hello", None),

@@ -24,6 +24,7 @@ def heard(text: str = "hi", **more: Any) -> InboundMessage | None:
     ("given", "typed"),
     [
         ("<@U0BOT> hello", "hello"),
+        ("<@U0BOT>", ""),
         ("<@U0BOT>: hello", "hello"),
         ("hello <@U0BOT>", "hello"),
         ("<@U0BOT|parley>, <@U0BOT> hello", "hello"),
@@ -41,7 +42,7 @@ def test_what_is_meant_for_the_bot_in_a_channel(given: str, typed: str) -> None:
     assert (message.place.thread, message.place.direct) == ("1700000000.000100", False)
 
 
-@pytest.mark.parametrize("given", ["hello", "!wow", "!helper", "<@U0BOTTOM> hi", "<@U0BOT>", "<@U2> hi"])
+@pytest.mark.parametrize("given", ["hello", "!wow", "!helper", "<@U0BOTTOM> hi", "<@U2> hi"])
 def test_what_is_not(given: str) -> None:
     assert heard(given) is None
 
