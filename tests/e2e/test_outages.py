@@ -52,6 +52,22 @@ async def test_postgres_away(
     assert [answers(telegram, chat) for chat in people] == [["echo: meanwhile"]] * len(people)
 
 
+async def test_told_to_stop_while_postgres_is_away(
+    environment: dict[str, str], telegram: TelegramSimulator, model: ModelSimulator, database_url: str
+) -> None:
+    place = urlsplit(database_url)
+    async with plugged(Path(parse_qs(place.query)["host"][0]) / ".s.PGSQL.5432") as cable:
+        url = f"postgresql+asyncpg://{place.username}@127.0.0.1:{cable.port}{place.path}"
+        short = {"DATABASE_URL": url, "PARLEY_TURNS__DRAIN_SECONDS": "4"}
+        async with gateway({**environment, **short}) as program:
+            model.fault("stall", seconds=60, after=1)
+            telegram.say("ann", "ann", "begun")
+            await model.wait_for(lambda calls: calls[-1].sent_tokens == 1, timeout=SECONDS)
+            await cable.pull()
+            program.send_signal(SIGTERM)
+            assert await program.ended() == 0
+
+
 async def test_redis_away_and_wiped(
     environment: dict[str, str], telegram: TelegramSimulator, model: ModelSimulator
 ) -> None:
