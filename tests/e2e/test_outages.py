@@ -62,7 +62,7 @@ async def test_told_to_stop_while_postgres_is_away(
         async with gateway({**environment, **short}) as program:
             model.fault("stall", seconds=60, after=1)
             telegram.say("ann", "ann", "begun")
-            await model.wait_for(lambda calls: calls[-1].sent_tokens == 1, timeout=SECONDS)
+            await model.wait_for(lambda calls: bool(calls) and calls[-1].sent_tokens == 1, timeout=SECONDS)
             await cable.pull()
             program.send_signal(SIGTERM)
             assert await program.ended() == 0
