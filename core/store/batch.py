@@ -84,7 +84,7 @@ class GroupCommit(Generic[Row, Result]):
         entry: _Entry[Row, Result] = _Entry(row)
         self._queue.append(entry)
         self._filled.set()
-        return await asyncio.shield(entry.done)
+        return await entry.done
 
     async def _write_all(self) -> None:
         while await self._has_some():
