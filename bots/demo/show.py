@@ -89,6 +89,8 @@ class Show:
                 trace.stored = await shelf.read(turn)
                 self.feed.publish(Event(kind="trace", body=trace.as_json()))
             except Exception as error:
+                if is_cancelled():  # and told as an error of the driver
+                    raise
                 log.warning("the stores could not be shown", error=type(error).__name__)
 
     def _seen(self, channel: str) -> list[Seen]:
@@ -107,6 +109,11 @@ class Show:
             for body in fresh:
                 shown[body["id"]] = body
                 self.feed.publish(Event(kind="message", body=body))
+
+
+def is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _news(channel: str, seen: Sequence[Seen], shown: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 Errors of the driver and of SQLAlchemy become the house's `StoreError`s here and nowhere else.
 """
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -93,6 +94,15 @@ FAILURES = (
 )
 
 
+def meant(error: BaseException) -> BaseException:
+    """What to raise for a failed call. The libraries may turn a cancellation into an error of their own; it
+    is a cancellation all the same, and whoever catches errors in a loop must not go on."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        return asyncio.CancelledError()
+    return translate(error)
+
+
 @asynccontextmanager
 async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """A transaction for a cold query, with errors in the house's words."""
@@ -100,7 +110,7 @@ async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         async with engine.begin() as connection:
             yield connection
     except FAILURES as error:
-        raise translate(error) from error
+        raise meant(error) from error
 
 
 class HotConnection:
@@ -117,7 +127,7 @@ class HotConnection:
             rows: Sequence[Any] = await (await self._driver()).fetch(statement, *arguments)
             return rows
         except FAILURES as error:
-            meaning = translate(error)
+            meaning = meant(error)
             if not isinstance(meaning, RowRefused):
                 await self.close(broken=True)
             raise meaning from error
