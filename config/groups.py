@@ -76,7 +76,6 @@ class Model(Group):
     turn_seconds: Seconds = setting("Longest answer, from question to end, over all attempts.")
     context_tokens: int = setting("Tokens of a prompt at most.", ge=256, le=10_000_000)
     answer_tokens: int = setting("Tokens of an answer at most.", ge=1, le=1_000_000)
-    persona: Word = setting("The name the bot goes by.")
     system_prompt: str = setting(
         "What the model is told about itself, first in every prompt.", max_length=32_000
     )

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from markdown_it import MarkdownIt
 from markdown_it.tree import SyntaxTreeNode
 
+from bots.links import host_of, is_lie
 from bots.markdown import DEEPEST, cut, too_deep
 from bots.tables import align
 
@@ -23,7 +24,6 @@ MAX_TEXT = 2000
 SIGNS = {"strong": "**", "em": "*", "s": "~~"}
 HEADINGS = {"h1": "#", "h2": "##", "h3": "###"}
 RULE = "──────────"
-HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d][\w-]+")
 LANGUAGE = re.compile(r"[\w+#.-]+")
 PAIRED = re.compile(r"\|\||__|\*\*|~~|`")
 """In Discord these reach over paragraphs, and mean what CommonMark does not mean by them."""
@@ -208,18 +208,7 @@ def _link(target: str, label: str, bare: str) -> str:
         return f"{label} ({shown})"
     address = f"<{target}>" if re.search(r"[()]", target) else target
     linked = f"[{label}]({address})"
-    return f"{linked} ({_host(target)})" if _lies(target, bare) else linked
-
-
-def _lies(target: str, label: str) -> bool:
-    real = _host(target).removeprefix("www.")
-    named = (host.lower().removeprefix("www.") for host in HOST.findall(label))
-    return any(host not in real.split("@") for host in named)
-
-
-def _host(target: str) -> str:
-    parts = urlsplit(target)
-    return (parts.hostname or parts.path or target).lower()
+    return f"{linked} ({host_of(target)})" if is_lie(target, bare) else linked
 
 
 def _cell(node: SyntaxTreeNode) -> str:

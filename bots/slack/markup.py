@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from markdown_it.tree import SyntaxTreeNode
 
+from bots.links import host_of, is_lie
 from bots.markdown import cut, parser, too_deep
 from bots.tables import align
 
@@ -25,7 +26,6 @@ SCHEMES = ("http", "https", "mailto")
 RULE = "──────────"
 LIST_INDENT = "    "
 JOINER = "\u2060"  # seen by nobody, and it parts a name from its `@`
-HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d][\w-]+")
 SHOUT = re.compile(r"(?<![\w@])@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
 CALL = re.compile(
     r"(?:<|&lt;|&#0*60;|&#x0*3c;)(?:@[UWB][A-Z0-9]|#[CDG][A-Z0-9]"
@@ -52,7 +52,9 @@ def markdown(text: str) -> str | None:
     if not whole.strip() or SHOUT.search(whole) or CALL.search(whole) or DEFINITION.search(whole):
         return None
     tokens = parser().parse(whole)
-    if too_deep(tokens) or any(map(_is_lie, _links(SyntaxTreeNode(tokens)))):
+    if too_deep(tokens):
+        return None
+    if any(is_lie(_target(link), _bare(link)) for link in _links(SyntaxTreeNode(tokens))):
         return None
     return whole
 
@@ -180,7 +182,7 @@ def _link(node: SyntaxTreeNode, drawing: Drawing) -> str:
         return f"{label} ({shown})"
     safe = escaped(target).replace("|", "%7C")
     linked = f"<{safe}|{label.replace('|', '¦')}>"
-    return f"{linked} ({escaped(_host(target))})" if _is_lie(node) else linked
+    return f"{linked} ({escaped(host_of(target))})" if is_lie(target, _bare(node)) else linked
 
 
 def _links(node: SyntaxTreeNode) -> Iterator[SyntaxTreeNode]:
@@ -189,19 +191,6 @@ def _links(node: SyntaxTreeNode) -> Iterator[SyntaxTreeNode]:
 
 def _target(node: SyntaxTreeNode) -> str:
     return str(node.attrs["href" if node.type == "link" else "src"])
-
-
-def _is_lie(node: SyntaxTreeNode) -> bool:
-    """Does the label name a host that the link does not lead to?"""
-    target, label = _target(node), _bare(node)
-    real = _host(target).removeprefix("www.").split("@")
-    named = (host.lower().removeprefix("www.") for host in HOST.findall(label))
-    return label != target and any(host not in real for host in named)
-
-
-def _host(target: str) -> str:
-    parts = urlsplit(target)
-    return (parts.hostname or parts.path or target).lower()
 
 
 def _bare(node: SyntaxTreeNode) -> str:

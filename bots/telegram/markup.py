@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from markdown_it.tree import SyntaxTreeNode
 
+from bots.links import host_of, is_lie
 from bots.markdown import cut, parser, too_deep
 from bots.telegram.tables import draw_table
 
@@ -21,7 +22,6 @@ TAGS = {"strong": "b", "em": "i", "s": "s"}
 SCHEMES = ("http", "https", "tg")
 RULE = "──────────"
 TAG = re.compile(r"<[^<>]*>")
-HOST = re.compile(r"(?:[\w-]+\.)+[^\W\d][\w-]+")
 LANGUAGE = re.compile(r"[\w+#.-]+")
 LIST_INDENT = "   "
 
@@ -168,18 +168,9 @@ def _link(target: str, label: str) -> str:
     if urlsplit(target).scheme.lower() not in SCHEMES:
         return f"{label} ({shown})" if label != shown else label
     linked = f'<a href="{html.escape(target)}">{label}</a>'
-    return f"{linked} ({html.escape(_host(target), quote=False)})" if _lies(target, label) else linked
-
-
-def _lies(target: str, label: str) -> bool:
-    real = _host(target).removeprefix("www.")
-    named = (host.lower().removeprefix("www.") for host in HOST.findall(seen(label)))
-    return any(host not in real.split("@") for host in named) and seen(label) != target
-
-
-def _host(target: str) -> str:
-    parts = urlsplit(target)
-    return (parts.hostname or parts.path or target).lower()
+    return (
+        f"{linked} ({html.escape(host_of(target), quote=False)})" if is_lie(target, seen(label)) else linked
+    )
 
 
 def _cell(node: SyntaxTreeNode) -> str:
