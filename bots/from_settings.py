@@ -86,6 +86,8 @@ def rules(settings: Settings) -> Rules:
         context_tokens=settings.model.context_tokens,
         turn_seconds=settings.model.turn_seconds,
         attempts=settings.turns.attempts,
+        late_seconds=settings.turns.late_seconds,
+        stale_seconds=settings.turns.stale_seconds,
         merge_max=settings.turns.merge_max,
         burst_seconds=settings.turns.burst_seconds,
     )

@@ -90,6 +90,8 @@ class Turns(Group):
     poll_seconds: Seconds = setting("How often waiting work is looked for when no notification came.")
     drain_seconds: Seconds = setting("How long a stopping instance finishes what it has begun.")
     attempts: int = setting("Times a turn is begun before the person gets an apology.", ge=1, le=100)
+    late_seconds: Seconds = setting("Age at which a question gets one apology instead of a late answer.")
+    stale_seconds: Seconds = setting("Age at which a question is closed and only reported.")
     merge_max: int = setting("Waiting messages of one author that one turn answers, at most.", ge=1, le=1_000)
 
 

@@ -202,7 +202,7 @@ class Engine:
                 Writing(
                     lease=turn.lease,
                     turn=turn.row("composed"),
-                    takes=turn.takes(),
+                    takes=turn.taken,
                     settlement=composition.settlement,
                     messages=composition.messages,
                     marks=turn.unseen(),

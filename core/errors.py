@@ -15,7 +15,8 @@
     └── StoreError              Postgres did not take or give what we asked
         ├── StoreUnavailable    it is away, or the queue to it is full
         ├── RowRefused          this row can never be written
-        └── LeaseLost           somebody else works on the conversation now: stop
+        ├── LeaseLost           somebody else works on the conversation now: stop
+        └── Overtaken           what was to be answered has changed: look again
 
 Foreign exceptions are translated into these once, at the edge that talks to the library. `public`
 is the only text of an error that a chat user may see; `str(error)` is for the operator.
@@ -114,3 +115,7 @@ class RowRefused(StoreError):
 
 class LeaseLost(StoreError):
     """The fencing token is old: another instance holds the conversation."""
+
+
+class Overtaken(StoreError):
+    """A message that this write takes was edited or deleted since it was handed out. Nothing was written."""

@@ -94,7 +94,7 @@ class Generation:
                 Writing(
                     lease=turn.lease,
                     turn=turn.row("open"),
-                    takes=turn.takes(),
+                    takes=turn.taken,
                     settlement=owed,
                     call=call,
                     parts=(placeholder,) if placeholder and preview is None else (),

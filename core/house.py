@@ -23,6 +23,8 @@ class Rules:
     context_tokens: int = 16_000
     turn_seconds: float = 120.0
     attempts: int = 3
+    late_seconds: float = 900.0
+    stale_seconds: float = 86_400.0
     merge_max: int = 20
     burst_seconds: float = 0.0
 

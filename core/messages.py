@@ -12,6 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
+Change = Literal["edited", "deleted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +59,8 @@ class InboundMessage:
 
     `dedupe_key` is the same for every delivery of the same message, whatever event brought it.
     `message_id` is the platform's id, to answer under. `extra` is the channel's own note to itself.
+    `change` tells of an earlier message with the same dedupe key that its author edited (`text` is the new
+    one) or deleted; it counts as long as nobody has begun to answer, and is no message of its own.
     A native command arrives as its typed form, `/name arguments`.
     """
 
@@ -68,6 +71,7 @@ class InboundMessage:
     message_id: str
     sent_at: datetime
     extra: Mapping[str, str] = field(default_factory=dict)
+    change: Change | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

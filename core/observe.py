@@ -35,6 +35,24 @@ class Metrics:
             ("channel", "fresh"),
             registry=registry,
         )
+        self.messages_changed = Counter(
+            "parley_messages_changed",
+            "Edits and deletions told by channels; in_time is no for those that came after the answer began.",
+            ("channel", "change", "in_time"),
+            registry=registry,
+        )
+        self.messages_fetched = Counter(
+            "parley_messages_fetched",
+            "Messages found in a platform's history after a gap in what it told.",
+            ("channel",),
+            registry=registry,
+        )
+        self.message_wait_seconds = Histogram(
+            "parley_message_wait_seconds",
+            "From acceptance to the beginning of the turn.",
+            buckets=TURN_BUCKETS,
+            registry=registry,
+        )
         self.sends = Counter(
             "parley_sends",
             "Calls that put something on a platform, by operation and by how certain the result is.",
@@ -57,6 +75,37 @@ class Metrics:
     def _count_turns(self, registry: CollectorRegistry) -> None:
         self.turns_ended = Counter(
             "parley_turns_ended", "Turns that ended, by their end.", ("channel", "end"), registry=registry
+        )
+        self.turns_resumed = Counter(
+            "parley_turns_resumed",
+            "Turns that an earlier holder began and this instance goes on with.",
+            ("channel",),
+            registry=registry,
+        )
+        self.turns_given_up = Counter(
+            "parley_turns_given_up",
+            "Turns that failed as often as they may, and got an apology.",
+            ("channel",),
+            registry=registry,
+        )
+        self.turns_overdue = Counter(
+            "parley_turns_overdue",
+            "Turns too old to be answered: late got one apology, stale was closed, doubted was asked before a"
+            " backup was restored.",
+            ("channel", "why"),
+            registry=registry,
+        )
+        self.turns_parked = Counter(
+            "parley_turns_parked",
+            "Turns put aside because the platform wants us to wait.",
+            ("channel",),
+            registry=registry,
+        )
+        self.turn_messages = Histogram(
+            "parley_turn_messages",
+            "Messages that one turn answers.",
+            buckets=(1, 2, 3, 5, 8, 13, 20),
+            registry=registry,
         )
         self.turn_seconds = Histogram(
             "parley_turn_seconds",
@@ -128,6 +177,24 @@ class Metrics:
         )
         self.channel_up = Gauge(
             "parley_channel_up", "1 while a channel receives.", ("channel", "account"), registry=registry
+        )
+        self.fenced = Gauge(
+            "parley_fenced",
+            "1 while nothing is answered because the database may be a restored backup.",
+            registry=registry,
+        )
+        self.clock_skew_seconds = Gauge(
+            "parley_clock_skew_seconds",
+            "This machine's clock less the database's.",
+            registry=registry,
+        )
+        self.disk_free_bytes = Gauge(
+            "parley_disk_free_bytes",
+            "Room left where the private servers keep their data.",
+            registry=registry,
+        )
+        self.info = Gauge(
+            "parley_info", "1; the labels say what runs here.", ("version", "role"), registry=registry
         )
         self.channel_restarts = Counter(
             "parley_channel_restarts", "Times a channel was started again.", ("channel",), registry=registry

@@ -24,7 +24,8 @@ CallState = Literal["settled", "failed", "interrupted"]
 class Arrival:
     """A message to accept. The ids are candidates: an existing user or conversation keeps its own.
 
-    `owner` is the instance that would run the turn at once, or None where it should only be stored.
+    `owner` is the instance that would run the turn at once, or None where it should only be stored. Of a
+    change (`message.change`) only the dedupe key and the new text count.
     """
 
     inbox_id: UUID
@@ -47,18 +48,21 @@ class Lease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """What Postgres says of a conversation when its work is handed out."""
+    """What Postgres says of a conversation when its work is handed out. What was asked before `doubt_before`
+    may have been answered by a gateway whose memory a restored backup does not have."""
 
     conversation_id: UUID
     tenant_id: UUID
     place: Place
     model_override: str | None = None
     last_message_id: UUID | None = None
+    doubt_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """An accepted message that nobody has answered yet."""
+    """An accepted message that nobody has answered yet. `asked_at` is when the person sent it, as far as the
+    platform's clock can be believed; `revision` counts its edits."""
 
     inbox_id: UUID
     seq: int
@@ -66,7 +70,9 @@ class Waiting:
     user_id: UUID
     message: InboundMessage
     accepted_at: datetime
+    asked_at: datetime
     attempts: int = 0
+    revision: int = 0
     preferred_model: str | None = None
     blocked: bool = False
 
@@ -124,12 +130,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Accepted:
-    """The outcome of an arrival; `work` is set when this instance now holds the conversation."""
+    """The outcome of an arrival; `work` is set when this instance now holds the conversation. `changed`: a
+    change found its message in time."""
 
     fresh: bool
     inbox_id: UUID
     conversation_id: UUID
     work: Work | None = None
+    changed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +226,7 @@ class Closing:
     `keep` asks for the next waiting messages under the same lease. `wake_in` (seconds) parks the
     conversation: the lease is released and the unfinished turn may be taken up after that time.
     `successor_id` ends the conversation and begins a new one in the same place with this id.
+    `covers_before` gives the same end to all that waits here and was asked before that time.
     """
 
     turn_id: UUID | None
@@ -226,15 +235,17 @@ class Closing:
     wake_in: float | None = None
     successor_id: UUID | None = None
     covers_stops: bool = False
+    covers_before: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writing:
-    """Rows of one turn that become true together, or not at all when the lease is lost."""
+    """Rows of one turn that become true together, or not at all when the lease is lost, or when one of those
+    it `takes` is not any more what was handed out."""
 
     lease: Lease
     turn: TurnRow | None = None
-    takes: tuple[UUID, ...] = ()
+    takes: tuple[Waiting, ...] = ()
     settlement: Settlement | None = None
     call: CallRow | None = None
     messages: tuple[MessageRow, ...] = ()

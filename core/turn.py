@@ -72,9 +72,6 @@ class Turn:
             error=self.error,
         )
 
-    def takes(self) -> tuple[UUID, ...]:
-        return tuple(waiting.inbox_id for waiting in self.taken)
-
     def closing(self, end: End) -> Closing:
         """A command that was refused, or failed, began nothing anew."""
         successor_id = self.successor_id if self.end == "answered" else None

@@ -101,7 +101,7 @@ def writing_rows(n: int, writing: Writing) -> Rows:
     rows: Rows = {"leases": [encode(lease, n=n)]}
     if turn is not None:
         rows["turns"] = [encode(turn, n=n, token=lease.token)]
-        rows["takes"] = [encode({"inbox_id": inbox_id}, n=n, turn_id=turn.id) for inbox_id in writing.takes]
+        rows["takes"] = [_take(n, turn.id, waiting) for waiting in writing.takes]
         of_turn = {"conversation_id": turn.conversation_id, "tenant_id": turn.tenant_id}
         rows["parts"] = [encode(part, n=n, **of_turn) for part in writing.parts]
     if writing.settlement is not None:
@@ -114,6 +114,10 @@ def writing_rows(n: int, writing: Writing) -> Rows:
     rows["messages"] = [encode(message, n=n) for message in writing.messages]
     rows["marks"] = [encode(mark, n=n) for mark in writing.marks]
     return {name: encoded for name, encoded in rows.items() if encoded}
+
+
+def _take(n: int, turn_id: UUID, waiting: Waiting) -> bytes:
+    return encode({"inbox_id": waiting.inbox_id, "revision": waiting.revision}, n=n, turn_id=turn_id)
 
 
 def _settlement(settlement: Settlement) -> dict[str, Any]:
@@ -183,6 +187,7 @@ def _waiting(row: Mapping[str, Any], place: Place) -> Waiting:
         kind=row["kind"],
         user_id=UUID(row["user_id"]),
         accepted_at=datetime.fromisoformat(row["accepted_at"]),
+        asked_at=datetime.fromisoformat(row.get("asked_at", row["accepted_at"])),
         attempts=row["attempts"],
         preferred_model=row["preferred_model"],
         blocked=row["blocked"],

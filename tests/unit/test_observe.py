@@ -30,6 +30,18 @@ LABELS = {
     "parley_channel_up": ("channel", "account"),
     "parley_channel_restarts": ("channel",),
     "parley_db_pool": ("state",),
+    "parley_messages_changed": ("channel", "change", "in_time"),
+    "parley_messages_fetched": ("channel",),
+    "parley_message_wait_seconds": (),
+    "parley_turns_resumed": ("channel",),
+    "parley_turns_given_up": ("channel",),
+    "parley_turns_overdue": ("channel", "why"),
+    "parley_turns_parked": ("channel",),
+    "parley_turn_messages": (),
+    "parley_fenced": (),
+    "parley_clock_skew_seconds": (),
+    "parley_disk_free_bytes": (),
+    "parley_info": ("version", "role"),
 }
 
 

@@ -199,8 +199,7 @@ def said_of(work: Work, turn: TurnRow, role: str, content: str, at: datetime | N
 
 def begin(work: Work, turn: TurnRow, *, call: CallRow | None = None, parts: tuple[Part, ...] = ()) -> Writing:
     """The second commit: the turn takes everything that waits."""
-    takes = tuple(one.inbox_id for one in work.waiting)
-    return Writing(lease=work.lease, turn=turn, takes=takes, call=call, parts=parts)
+    return Writing(lease=work.lease, turn=turn, takes=work.waiting, call=call, parts=parts)
 
 
 def whole_turn(work: Work, turn: TurnRow, **closing: Any) -> list[Writing]:

@@ -47,7 +47,7 @@ async def taken_over(one: Instance, two: Instance) -> tuple[Work, dict[str, Writ
     return taken, {
         "turn": Writing(lease=lease, turn=turn_of(work, state="composed", turn_id=turn.id)),
         "new turn": Writing(lease=lease, turn=turn_of(work)),
-        "takes": Writing(lease=lease, turn=turn, takes=tuple(one.inbox_id for one in taken.waiting)),
+        "takes": Writing(lease=lease, turn=turn, takes=taken.waiting),
         "settlement": Writing(lease=lease, settlement=settle(call)),
         "call": Writing(lease=lease, call=call_of(work, turn, attempt=1)),
         "messages": Writing(lease=lease, messages=(said_of(work, turn, "assistant", "late"),)),

@@ -32,10 +32,9 @@ async def talk(one: Instance, *said: str, ago: timedelta = timedelta(0), chat: s
             said_of(work, turn, "user", line, at),
             said_of(work, turn, "assistant", line.upper(), at + timedelta(seconds=1)),
         )
-        takes = tuple(waiting.inbox_id for waiting in work.waiting)
         ended = Closing(turn_id=turn.id, end="answered")
         await one.journal.write(
-            Writing(lease=work.lease, turn=turn, takes=takes, messages=lines, closing=ended)
+            Writing(lease=work.lease, turn=turn, takes=work.waiting, messages=lines, closing=ended)
         )
         conversation_id = work.line.conversation_id
     return conversation_id

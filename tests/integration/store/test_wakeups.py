@@ -62,7 +62,7 @@ class Race:
     def _answer(self, work: Work) -> Writing:
         turn = turn_of(work)
         anew = uuid7() if self._chance.random() < self._anew else None
-        takes = tuple(one.inbox_id for one in work.waiting[: self._chance.randint(1, 3)])
+        takes = work.waiting[: self._chance.randint(1, 3)]
         closing = Closing(turn_id=turn.id, end="answered", successor_id=anew)
         return Writing(lease=work.lease, turn=turn, takes=takes, closing=closing)
 

@@ -65,8 +65,7 @@ def waiting(
         kind=kind,
         user_id=user,
         message=inbound(text, name=name),
-        accepted_at=NOON,
-        **more,
+        **{"accepted_at": NOON, "asked_at": NOON, **more},
     )
 
 
