@@ -6,6 +6,7 @@ insert by hand. Every table with people's data carries `tenant_id`. The hot stat
 """
 
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -16,12 +17,13 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, UUID
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 
 metadata = MetaData(
     naming_convention={
@@ -122,7 +124,9 @@ users = Table(
     _time("created_at"),
     _time("updated_at"),
     _json("metadata"),
+    Column("weight", REAL, nullable=False, server_default=text("1")),
     UniqueConstraint("account_id", "channel_type", "channel_user_id"),
+    CheckConstraint("weight > 0", name="weight"),
 )
 
 conversations = Table(
@@ -205,6 +209,7 @@ inbox = Table(
     _time("sent_at"),
     _time("accepted_at"),
     _time("done_at", nullable=True),
+    _number("revision"),
     UniqueConstraint("account_id", "dedupe_key"),
     UniqueConstraint("conversation_id", "seq"),
     _one_of("kind", "message", "command", "stop"),
@@ -336,4 +341,63 @@ channel_configs = Table(
     UniqueConstraint(
         "tenant_id", "channel_type", "scope", "account_id", "chat", postgresql_nulls_not_distinct=True
     ),
+)
+
+# Which database this is, and how far it has lived: a restored backup is older than its witnesses remember.
+# One row, made by the first gateway that starts: were it the migration's, a copy of an empty database would
+# bear the same name.
+identity = Table(
+    "identity",
+    metadata,
+    Column("id", SmallInteger, primary_key=True, autoincrement=False, server_default=text("1")),
+    Column("deployment", UUID, nullable=False),
+    _text("fingerprint", default=""),
+    Column("timeline", Integer, nullable=True),
+    _number("beat", big=True),
+    _time("beaten_at"),
+    CheckConstraint("id = 1", name="one_row"),
+)
+
+# While one of these is not lifted no work is handed out.
+fences = Table(
+    "fences",
+    metadata,
+    _id(),
+    _time("raised_at"),
+    _text("reason"),
+    _time("lifted_at", nullable=True),
+    _text("lifted_as", nullable=True),
+    _one_of("lifted_as", "uncertain", "resume"),
+    CheckConstraint("(lifted_at IS NULL) = (lifted_as IS NULL)", name="lifted"),
+    Index("ix_fences_standing", "raised_at", postgresql_where=text("lifted_at IS NULL")),
+    Index("ix_fences_doubt", text("raised_at DESC"), postgresql_where=text("lifted_as = 'uncertain'")),
+)
+
+instances = Table(
+    "instances",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("host"),
+    Column("pid", Integer, nullable=False),
+    _text("role"),
+    _text("version"),
+    _text("revision"),
+    _time("started_at"),
+    _time("seen_at"),
+    Column("draining", Boolean, nullable=False, server_default=text("false")),
+    _number("holds"),
+    Column("receives", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    _one_of("role", "all", "ingress", "worker", "web"),
+    # Every instance writes its row each few seconds.
+    postgresql_with={"fillfactor": "50"},
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("name", Text, primary_key=True),
+    _text("holder", nullable=True),
+    _time("held_until", nullable=True),
+    _time("last_run", nullable=True),
+    postgresql_with={"fillfactor": "50"},
 )
