@@ -1,19 +1,23 @@
 """One Postgres: the pool that cold queries share, and the driver connection that hot ones keep.
 
-Errors of the driver and of SQLAlchemy become the house's `StoreError`s here and nowhere else.
+Errors of the driver and of SQLAlchemy become the house's `StoreError`s here and nowhere else. So does
+cancellation: a call to the database that has begun comes to its end, which its own timeouts bound, and a
+hot connection whose caller went away is not used again. Nobody finds one in the middle of something.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple, overload
 from uuid import UUID
 
 import asyncpg
+from sqlalchemy import CursorResult, Executable, ScalarResult
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from core.errors import RowRefused, StoreError, StoreUnavailable
 
@@ -103,14 +107,72 @@ def meant(error: BaseException) -> BaseException:
     return translate(error)
 
 
+Result = TypeVar("Result")
+Columns = TypeVarTuple("Columns")
+Values = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+
+async def to_its_end(call: Coroutine[Any, Any, Result]) -> Result:
+    """Wait for a call to the database, also while being cancelled; then the cancellation goes on. A driver's
+    call that is broken off may leave an open transaction on a connection that goes back to the pool
+    (https://github.com/sqlalchemy/sqlalchemy/issues/13381)."""
+    task = asyncio.ensure_future(call)
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task})
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is None:
+        return task.result()
+    if not task.cancelled():
+        task.exception()  # nobody will ask for it
+    raise cancelled
+
+
+class Transaction:
+    """The statements of one transaction, each of which comes to its end."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    @overload
+    async def execute(
+        self, statement: TypedReturnsRows[*Columns], values: Values = None
+    ) -> CursorResult[*Columns]: ...
+    @overload
+    async def execute(
+        self, statement: Executable, values: Values = None
+    ) -> CursorResult[*tuple[Any, ...]]: ...
+    async def execute(self, statement: Executable, values: Values = None) -> CursorResult[*tuple[Any, ...]]:
+        return await to_its_end(self._connection.execute(statement, values))
+
+    async def scalar(self, statement: Executable, values: Mapping[str, Any] | None = None) -> Any:
+        return await to_its_end(self._connection.scalar(statement, values))
+
+    async def scalars(self, statement: Executable, values: Values = None) -> ScalarResult[Any]:
+        return await to_its_end(self._connection.scalars(statement, values))
+
+
 @asynccontextmanager
-async def transaction(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    """A transaction for a cold query, with errors in the house's words."""
+async def transaction(engine: AsyncEngine) -> AsyncIterator[Transaction]:
+    """A transaction for a cold query, with errors in the house's words; taken back when the body fails."""
+    connection = engine.connect()
     try:
-        async with engine.begin() as connection:
-            yield connection
+        await to_its_end(_open(connection))
+        yield Transaction(connection)
+        await to_its_end(connection.commit())
     except FAILURES as error:
         raise meant(error) from error
+    finally:
+        if connection.sync_connection is not None:
+            await to_its_end(connection.close())
+
+
+async def _open(connection: AsyncConnection) -> None:
+    await connection.start()
 
 
 class HotConnection:
@@ -121,11 +183,14 @@ class HotConnection:
         self._connection: AsyncConnection | None = None
 
     async def fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
-        """Run one statement in autocommit. After a failure that no row is to blame for the connection is
-        thrown away, so that the next call begins with a clean one."""
+        """Run one statement in autocommit. After a failure that no row is to blame for, and when the caller
+        is cancelled, the connection is thrown away, so that the next call begins with a clean one."""
         try:
             rows: Sequence[Any] = await (await self._driver()).fetch(statement, *arguments)
             return rows
+        except asyncio.CancelledError:
+            await self.close(broken=True)
+            raise
         except FAILURES as error:
             meaning = meant(error)
             if not isinstance(meaning, RowRefused):
@@ -142,8 +207,15 @@ class HotConnection:
         if connection is None:
             return
         try:
-            if broken:
-                await connection.invalidate()
-            await connection.close()
+            await to_its_end(_throw_away(connection) if broken else connection.close())
         except FAILURES:
             return  # it was gone already
+
+
+async def _throw_away(connection: AsyncConnection) -> None:
+    """At once: a server that hangs would not say good-bye either."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    if driver is not None:
+        driver.terminate()
+    await connection.invalidate()
+    await connection.close()

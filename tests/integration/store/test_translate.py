@@ -31,7 +31,8 @@ STATES = [
     ("42501", StoreUnavailable),  # insufficient privilege
     ("42883", StoreUnavailable),  # a function that is not there (yet)
     ("42P01", StoreUnavailable),  # a table that is not there (yet)
-    ("53100", StoreUnavailable),  # disk full
+    ("53100", StoreUnavailable),  # disk full: "could not extend file"
+    ("53200", StoreUnavailable),  # out of memory
     ("53300", StoreUnavailable),  # too many connections
     ("55P03", StoreUnavailable),  # lock not available
     ("57014", StoreUnavailable),  # statement timeout
