@@ -84,6 +84,11 @@ class Ledger:
         """Wake everyone who waits, so that they look again."""
         self._changes.announce()
 
+    @property
+    def last(self) -> Seen:
+        """What appeared last; raises IndexError where nothing ever did."""
+        return self._messages[-1]
+
     def messages(self, chats: Iterable[str] | None = None, *, deleted: bool = False) -> list[Seen]:
         """Return the messages in the order seen, of some chats or of all; deleted ones only when asked."""
         wanted = None if chats is None else set(chats)

@@ -28,11 +28,13 @@ class NotStarted(ParleyError):
 
 class Instance:
     """One gateway process after another in one folder. `crashes` are the exit codes of those that ended by
-    themselves."""
+    themselves, or not well when they were asked to. Who does something to it holds `alone`."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str], channels: Collection[str]) -> None:
         """`channels` are those that it waits for."""
         self.crashes: list[int] = []
+        self.alone = asyncio.Lock()
+        self._frozen = False
         self._folder = folder
         self._channels = frozenset(channels)
         self._environment = {**environment, "PARLEY_HOME": str(folder)}
@@ -49,7 +51,7 @@ class Instance:
 
     @property
     def ready(self) -> bool:
-        return self.pid is not None and self._ready.is_set()
+        return self.pid is not None and self._ready.is_set() and not self._frozen
 
     async def start(self) -> None:
         """Start; `until_ready` waits for it."""
@@ -87,6 +89,24 @@ class Instance:
         if self._process is not None and self._process.returncode is not None:
             self.crashes.append(self._process.returncode)
         await self._end(signal.SIGKILL)
+
+    async def freeze(self, seconds: float) -> None:
+        """Let it stand still for so long, as a machine that swaps or moves does."""
+        if self._process is None or self._process.returncode is not None:
+            return
+        self._process.send_signal(signal.SIGSTOP)
+        self._frozen = True
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._frozen = False
+            self._process.send_signal(signal.SIGCONT)
+
+    async def renew(self) -> None:
+        """Ask it to end and start the next, as a deploy does."""
+        if code := await self.stop():
+            self.crashes.append(code)
+        await self.start()
 
     async def stop(self) -> int:
         """Ask it to end; its exit code, or that of the kill when it takes longer than it may."""

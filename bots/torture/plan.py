@@ -11,6 +11,8 @@ STRIKE_EVERY = 1.5
 GROUP_SHARE = 4
 """Every so many-th user of a channel talks in a group, the others in private."""
 GROUP_SIZE = 3
+A_SECOND = 8.0
+"""Messages in a run that lasts for a given time: what two cores carry beside all the faults."""
 CHANNELS = ("telegram", "discord", "slack")
 HEARD_ONCE = "discord"
 """Where a chat that nobody knows is told of once, and to whoever listens then: no list of direct messages
@@ -48,7 +50,8 @@ class Strike:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The size of a trial. `redeliver` is the percentage of events that the platforms deliver twice, `lease`
-    the seconds that a silent instance keeps a conversation."""
+    the seconds that a silent instance keeps a conversation. With `minutes` it lasts so long, and all kinds
+    of faults strike."""
 
     channels: tuple[str, ...] = CHANNELS
 
@@ -59,11 +62,12 @@ class Plan:
     redeliver: float = 0.0
     seed: int = 1
     lease: float = 2.0
+    minutes: float = 0.0
 
     @property
     def seconds(self) -> float:
         """How long the crowd talks; 0 says everything at once."""
-        return self.kills * STRIKE_EVERY
+        return self.minutes * 60 or self.kills * STRIKE_EVERY
 
     def speeches(self) -> list[Speech]:
         """Every message in the order said. Each user says about as many as any other."""
@@ -82,7 +86,7 @@ class Plan:
         acts: tuple[list[Speech], list[Speech]] = ([], [])
         for speech in self.speeches():
             place = (speech.channel, speech.chat, speech.thread)
-            is_new = self.kills > 0 and speech.channel == HEARD_ONCE and place not in known
+            is_new = self.seconds > 0 and speech.channel == HEARD_ONCE and place not in known
             known.add(place)
             acts[0 if is_new else 1].append(speech)
         return acts

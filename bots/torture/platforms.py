@@ -13,6 +13,7 @@ from bots.catalog import factories
 from bots.simulators.discord import DiscordSimulator
 from bots.simulators.ledger import Seen
 from bots.simulators.slack import SlackSimulator
+from bots.simulators.slack.dispatch import Attempt
 from bots.simulators.telegram import TelegramSimulator
 from bots.torture.evidence import Said, Shown
 from bots.torture.plan import Speech
@@ -21,7 +22,7 @@ from core.errors import ParleyError
 BOT = "parley_bot"
 ENDLESS = 1_000_000
 EDIT_SECONDS = "0.2"
-SLACK_RETRIES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+SLACK_RETRIES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
 """The real ones are nearly at once, after a minute and after five."""
 
 
@@ -35,6 +36,10 @@ class Platform(Protocol):
     @property
     def environment(self) -> Mapping[str, str]:
         """What an operator would set to reach it."""
+        ...
+
+    def stand_behind(self, url: str) -> None:
+        """Let instances come by this address from now on: a proxy's."""
         ...
 
     def listeners(self) -> int:
@@ -67,11 +72,15 @@ class Telegram:
 
     def __init__(self) -> None:
         self.simulator = TelegramSimulator(token=self.TOKEN, username=BOT)
+        self._front = ""
+
+    def stand_behind(self, url: str) -> None:
+        self._front = url
 
     @property
     def environment(self) -> Mapping[str, str]:
         return {
-            "TELEGRAM_API_URL": self.simulator.url,
+            "TELEGRAM_API_URL": self._front or self.simulator.url,
             "TELEGRAM_TOKEN": self.TOKEN,
             "PARLEY_TELEGRAM__POLL_SECONDS": "5",
             "PARLEY_TELEGRAM__EDIT_PRIVATE_SECONDS": EDIT_SECONDS,
@@ -88,7 +97,7 @@ class Telegram:
     def say(self, speech: Speech) -> Said:
         text = speech.text if speech.direct else f"@{BOT} {speech.text}"
         self.simulator.say(speech.chat, speech.user, text, thread=speech.thread)
-        seen = self.simulator.seen(speech.chat)[-1]
+        seen = self.simulator.world.ledger.last
         return said_by(speech, seen, thread=self._thread(seen))
 
     def heard(self, said: Said) -> Said:
@@ -114,12 +123,18 @@ class Discord:
 
     def __init__(self) -> None:
         self.simulator = DiscordSimulator(token=self.TOKEN, username=BOT)
+        self._front = ""
+
+    def stand_behind(self, url: str) -> None:
+        self._front = url
+        # Sessions are told where to resume.
+        self.simulator.gateway.url = f"ws{url.removeprefix('http')}"
 
     @property
     def environment(self) -> Mapping[str, str]:
         return {
-            "DISCORD_API_URL": self.simulator.api_url,
-            "DISCORD_GATEWAY_URL": self.simulator.gateway_url,
+            "DISCORD_API_URL": self._front + self.simulator.api_url.removeprefix(self.simulator.url),
+            "DISCORD_GATEWAY_URL": self.simulator.gateway.url,
             "DISCORD_TOKEN": self.TOKEN,
             "PARLEY_DISCORD__EDIT_DIRECT_SECONDS": EDIT_SECONDS,
             "PARLEY_DISCORD__EDIT_SERVER_SECONDS": EDIT_SECONDS,
@@ -134,7 +149,7 @@ class Discord:
     def say(self, speech: Speech) -> Said:
         text = speech.text if speech.direct else f"@{BOT} {speech.text}"
         self.simulator.say(speech.chat, speech.user, text, thread=speech.thread)
-        return said_by(speech, seen := self.simulator.seen(speech.chat)[-1], chat=self._chat(seen))
+        return said_by(speech, seen := self.simulator.world.ledger.last, chat=self._chat(seen))
 
     def heard(self, said: Said) -> Said:
         return said
@@ -160,10 +175,16 @@ class Slack:
             token="xoxb-simulated", app_token="xapp-simulated", name=BOT, retry_delays=SLACK_RETRIES
         )
 
+        self._tries: dict[tuple[str, str | None], list[Attempt]] = {}
+        self._indexed = 0
+
+    def stand_behind(self, url: str) -> None:
+        self.simulator.front = url
+
     @property
     def environment(self) -> Mapping[str, str]:
         return {
-            "SLACK_API_URL": self.simulator.api_url,
+            "SLACK_API_URL": f"{self.simulator.front or self.simulator.url}/api",
             "SLACK_BOT_TOKEN": "xoxb-simulated",
             "SLACK_APP_TOKEN": "xapp-simulated",
         }
@@ -183,15 +204,18 @@ class Slack:
         return said_by(speech, seen, thread=seen.extra["thread"] or ("" if speech.direct else ts))
 
     def heard(self, said: Said) -> Said:
-        tries = [
-            attempt
-            for attempt in self.simulator.attempts
-            if attempt.delivery.channel.id == said.chat
-            and attempt.delivery.payload.get("event", {}).get("ts") == said.message_id
-        ]
+        tries = self._tries_of(said)
         begun = min((attempt.at for attempt in tries), default=inf)
         taken = min((attempt.ended_at for attempt in tries if attempt.reason is None), default=inf)
         return replace(said, begun=begun, taken=taken)
+
+    def _tries_of(self, said: Said) -> list[Attempt]:
+        """Looked up in an index of all attempts, which grows with them."""
+        for attempt in self.simulator.attempts[self._indexed :]:
+            event = attempt.delivery.payload.get("event", {})
+            self._tries.setdefault((attempt.delivery.channel.id, event.get("ts")), []).append(attempt)
+        self._indexed = len(self.simulator.attempts)
+        return self._tries.get((said.chat, said.message_id), [])
 
     def shown(self) -> list[Shown]:
         mine = (seen for seen in self.simulator.seen() if seen.by_bot)

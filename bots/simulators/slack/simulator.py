@@ -69,6 +69,8 @@ class SlackSimulator:
         self.world = World(self.clock, self.app)
         self.listens = listens
         self.commands = tuple(commands)
+        self.front = ""
+        """Where clients are sent for their sockets, when not to `url`: the address of a proxy before it."""
         self._echo_own = echo
         self._server = LoopbackServer(port=port)
         events = Events(self.world)
@@ -254,7 +256,7 @@ class SlackSimulator:
         return known.name if known else chat
 
     def _socket_url(self) -> str:
-        return f"{self.url.replace('http', 'ws', 1)}/link/?{self.sockets.ticket()}"
+        return f"{(self.front or self.url).replace('http', 'ws', 1)}/link/?{self.sockets.ticket()}"
 
     def _command(self, saying: Saying, command: str, text: str) -> str:
         if command not in self.commands:
