@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.errors import LeaseLost
 from core.observe import Metrics
+from core.points import reach
 from core.rows import Accepted, Arrival, Work, Writing
 from core.store import encode
 from core.store.batch import GroupCommit
@@ -59,6 +60,7 @@ class PostgresJournal:
         """One batch, one round trip, one transaction. A write that gives nothing back is done, except
         an arrival: its conversation ended or was born meanwhile, so it must be tried again."""
         began = time.perf_counter()
+        reach("I2")
         found = await self._connection.fetch(COMMIT, encode.join([write.rows for write in batch]))
         self._metrics.commit_seconds.observe(time.perf_counter() - began)
         self._metrics.commit_rows.observe(len(batch))
