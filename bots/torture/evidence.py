@@ -1,65 +1,36 @@
-"""What a trial left behind: what people saw, what the vendor charged, and the rows of the database.
+"""What a trial left behind: what people said and saw, what the vendor charged, and the rows of the database.
 
 Gathered once it is quiet and every instance has stopped; judging it is the checker's.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from math import inf
+from pathlib import Path
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bots.simulators.model.bill import ModelCall
-
-INBOX = """
-    SELECT i.payload->>'text' AS text, c.channel_type AS channel, u.channel_user_id AS user, c.chat, c.thread,
-           i.seq, i.state, i.outcome, i.turn_id::text AS turn
-      FROM inbox i JOIN users u ON u.id = i.user_id JOIN conversations c ON c.id = i.conversation_id
-     ORDER BY i.conversation_id, i.seq"""
-TURNS = "SELECT id::text, state, outcome FROM turns ORDER BY started_at"
-PARTS = """
-    SELECT o.turn_id::text AS turn, c.channel_type AS channel, c.chat, o.op, o.state, o.receipt
-      FROM outbox o JOIN conversations c ON c.id = o.conversation_id ORDER BY o.created_at"""
-CALLS = """
-    SELECT state, request_id AS request, prompt_tokens AS prompt, completion_tokens AS completion, estimated
-      FROM model_calls ORDER BY started_at"""
-HELD = """
-    SELECT 'conversation ' || id || ' is held by ' || coalesce(lease_owner, 'nobody, but waits')
-      FROM conversations WHERE lease_owner IS NOT NULL OR wake_at IS NOT NULL
-    UNION ALL
-    SELECT 'account ' || id || ' is received by ' || receiver FROM accounts WHERE receiver IS NOT NULL"""
-
-
-class Place(NamedTuple):
-    """Where one line of talk is, in the ids of the channel's folder."""
-
-    channel: str
-    chat: str
-    thread: str
-
-    def __str__(self) -> str:
-        return " ".join(self).rstrip()
-
-
-class InPlace:
-    """What stands somewhere."""
-
-    __slots__ = ()
-    channel: str
-    chat: str
-    thread: str
-
-    @property
-    def place(self) -> Place:
-        return Place(self.channel, self.chat, self.thread)
+from bots.torture.leaks import find_leaks
+from bots.torture.remains import (
+    InboxRow,
+    InPlace,
+    LedgerRow,
+    Mention,
+    PartRow,
+    Rollup,
+    TurnState,
+    read,
+)
+from core.delivery import UNSURE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said(InPlace):
     """A message that somebody did say, in the platform's ids. Of two in one place the one that was `taken` by
     the gateway before the other had `begun` to be brought to it is bound to be accepted first; both are on
-    one scale within a channel."""
+    one scale within a channel, and `taken` is infinite where the platform never counted it as taken.
+    `withdrawn`: the person deleted it."""
 
     number: int
     channel: str
@@ -69,6 +40,12 @@ class Said(InPlace):
     message_id: str
     begun: float
     taken: float
+    withdrawn: bool = False
+
+    @property
+    def acknowledged(self) -> bool:
+        """Does the platform believe that the gateway has it?"""
+        return self.taken < inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,47 +61,9 @@ class Shown(InPlace):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InboxRow(InPlace):
-    text: str
-    channel: str
-    user: str
-    chat: str
-    thread: str
-    seq: int
-    state: str = "done"
-    outcome: str | None = "answered"
-    turn: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TurnState:
-    id: str
-    state: str = "closed"
-    outcome: str | None = "answered"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PartRow:
-    turn: str
-    channel: str
-    chat: str
-    op: str
-    state: str = "sent"
-    receipt: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerRow:
-    state: str = "settled"
-    request: str
-    prompt: int
-    completion: int
-    estimated: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
-    """A call as the vendor bills it; `done` when its whole answer went out."""
+    """A call as the vendor bills it; `done` when its whole answer went out. One that was refused costs
+    nothing."""
 
     id: str
     prompt: int
@@ -133,9 +72,20 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """When a question is late and when it is stale (seconds); `grace` is what a turn itself may take."""
+
+    late: float = 15 * 60.0
+    stale: float = 24 * 3600.0
+    grace: float = 180.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """`shown` in the order it appeared, `prompts` the message numbers each prompt showed the model, `held`
-    one line for each lease that nobody gave back, `exits` the codes of instances that we did not kill."""
+    one line for each lease that nobody gave back, `leaks` one for each secret outside of its place, `exits`
+    the codes of instances that we did not kill, `reordered` the channels that brought messages out of order,
+    `notices` the lines by which people are told that nobody is sure."""
 
     said: Sequence[Said]
     shown: Sequence[Shown]
@@ -145,12 +95,16 @@ class Evidence:
     turns: Sequence[TurnState]
     parts: Sequence[PartRow]
     ledger: Sequence[LedgerRow]
+    mentions: Sequence[Mention] = ()
+    rollup: Rollup | None = None
     held: Sequence[str] = ()
+    leaks: Sequence[str] = ()
+    notices: frozenset[str] = frozenset({UNSURE})
     kills: int = 0
+    freezes: int = 0
     exits: Sequence[int] = ()
-
-
-Row = TypeVar("Row", InboxRow, TurnState, PartRow, LedgerRow)
+    reordered: Collection[str] = ()
+    ages: Ages = Ages()
 
 
 async def gather(
@@ -162,20 +116,36 @@ async def gather(
     *,
     kills: int,
     exits: Sequence[int],
+    freezes: int = 0,
+    reordered: Collection[str] = (),
+    secrets: Mapping[str, str] | None = None,
+    redis_url: str | None = None,
+    logs: Sequence[Path] = (),
+    ages: Ages | None = None,
 ) -> Evidence:
-    """Read the database and put what the simulators saw beside it."""
+    """Read the database and put what the simulators saw beside it. `secrets` (name to value) are looked for
+    in the database, in Redis, in the `logs` and in what is shown."""
+    remains = await read(engine)
+    texts = [one.text for one in shown]
     return Evidence(
         said=said,
         shown=shown,
         prompts=prompts,
         bill=[_charge(call) for call in calls],
-        inbox=await _rows(engine, INBOX, InboxRow),
-        turns=await _rows(engine, TURNS, TurnState),
-        parts=await _rows(engine, PARTS, PartRow),
-        ledger=await _rows(engine, CALLS, LedgerRow),
-        held=await _held(engine),
+        inbox=remains.inbox,
+        turns=remains.turns,
+        parts=remains.parts,
+        ledger=remains.ledger,
+        mentions=remains.mentions,
+        rollup=remains.rollup,
+        held=remains.held,
+        leaks=await find_leaks(secrets or {}, engine=engine, redis_url=redis_url, logs=logs, shown=texts),
+        notices=remains.notices | {UNSURE},
         kills=kills,
+        freezes=freezes,
         exits=exits,
+        reordered=reordered,
+        ages=ages or Ages(),
     )
 
 
@@ -186,13 +156,3 @@ def _charge(call: ModelCall) -> Charge:
         completion=call.completion_tokens,
         done=call.outcome == "done",
     )
-
-
-async def _rows(engine: AsyncEngine, statement: str, kind: type[Row]) -> list[Row]:
-    async with engine.connect() as connection:
-        return [kind(**row) for row in (await connection.execute(text(statement))).mappings()]
-
-
-async def _held(engine: AsyncEngine) -> list[str]:
-    async with engine.connect() as connection:
-        return list((await connection.scalars(text(HELD))).all())

@@ -1,12 +1,14 @@
 """The checker is itself put to the test: a sound trial passes, and each planted fault is caught by name."""
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 
-from bots.torture.checker import PLACEHOLDER, Kind, check
+from bots.torture.checker import PLACEHOLDER, Invariant, Kind, check
 from bots.torture.crowd import answer
-from bots.torture.evidence import Charge, Evidence, InboxRow, LedgerRow, PartRow, Said, Shown, TurnState
+from bots.torture.evidence import Ages, Charge, Evidence, Said, Shown
+from bots.torture.remains import InboxRow, LedgerRow, Mention, PartRow, Rollup, TurnState
 from core.delivery import UNSURE
 
 ANN, BEN, GROUP = "7", "8", "-100"
@@ -34,6 +36,18 @@ def part(turn: str, chat: str, receipt: str, op: str = "edit") -> PartRow:
     return PartRow(turn=turn, channel=HERE, chat=chat, op=op, receipt=receipt)
 
 
+def booked(number: int, **more: object) -> LedgerRow:
+    row = LedgerRow(
+        turn=f"t{number}", request=f"c{number}", prompt=10 + number, completion=5, reserved_prompt=100,
+        reserved_completion=100,
+    )  # fmt: skip
+    return replace(row, **more)  # type: ignore[arg-type]
+
+
+def unsettled(state: str = "interrupted") -> LedgerRow:
+    return booked(9, request="", state=state, prompt=1, completion=0, estimated=True)
+
+
 def sound() -> Evidence:
     """Ann says two in private and gets two answers; Ben two that are merged; both one in a topic."""
     return Evidence(
@@ -57,7 +71,7 @@ def sound() -> Evidence:
             *(part("t1", ANN, "201"), part("t2", ANN, "202"), part("t3", BEN, "203")),
             *(part("t4", GROUP, "204"), part("t5", GROUP, "205")),
         ],
-        ledger=[LedgerRow(request=f"c{n}", prompt=10 + n, completion=5) for n in range(1, 6)],
+        ledger=[booked(n) for n in range(1, 6)],
         exits=(0, 0),
     )
 
@@ -81,6 +95,10 @@ def kinds(evidence: Evidence) -> set[Kind]:
     return {finding.kind for finding in check(evidence).findings}
 
 
+def broken(evidence: Evidence) -> set[Invariant]:
+    return check(evidence).broken()
+
+
 def test_a_sound_trial_passes() -> None:
     verdict = check(sound())
     assert verdict.findings == ()
@@ -89,6 +107,21 @@ def test_a_sound_trial_passes() -> None:
 
 def test_a_message_that_was_never_accepted_is_lost() -> None:
     assert kinds(replace(sound(), inbox=sound().inbox[1:])) == {"lost"}
+
+
+def test_a_message_that_its_platform_gave_up_to_bring_is_not_ours() -> None:
+    first, *rest = sound().said
+    given_up = replace(sound(), said=[replace(first, taken=inf), *rest], inbox=sound().inbox[1:])
+    verdict = check(replace(given_up, shown=sound().shown[1:]))
+    assert (verdict.unheard, verdict.count("lost")) == (1, 0)
+    taken = check(replace(given_up, said=sound().said, shown=sound().shown[1:]))
+    assert (taken.unheard, taken.broken()) == (0, {"I3"})
+
+
+@pytest.mark.parametrize("outcome", ["", "forgotten", None])
+def test_there_are_seven_ends_and_no_other(outcome: str | None) -> None:
+    first, *rest = sound().inbox
+    assert broken(replace(sound(), inbox=[replace(first, outcome=outcome), *rest])) == {"I1"}
 
 
 def test_a_message_that_nobody_finished_is_lost() -> None:
@@ -103,7 +136,9 @@ def test_an_answer_that_nobody_saw_is_lost() -> None:
 
 def test_the_same_answer_twice_is_a_duplicate() -> None:
     twice = [*sound().shown, shown("206", BEN, 3, 4)]
-    assert [finding.kind for finding in check(replace(sound(), shown=twice)).findings] == ["duplicate"] * 2
+    assert [finding.kind for finding in check(replace(sound(), shown=twice)).findings] == ["duplicate"]
+    thrice = [*twice, shown("207", BEN, 3, 4)]
+    assert [finding.kind for finding in check(replace(sound(), shown=thrice)).findings] == ["duplicate"] * 2
 
 
 def test_an_answer_to_one_of_two_merged_messages_again_is_a_duplicate() -> None:
@@ -117,6 +152,15 @@ def test_a_message_accepted_twice_is_a_duplicate() -> None:
 def test_answers_in_the_other_order_are_a_swap() -> None:
     first, second, *rest = sound().shown
     assert kinds(replace(sound(), shown=[second, first, *rest])) == {"swap"}
+
+
+def test_a_channel_that_brings_messages_out_of_order_binds_no_acceptance() -> None:
+    first, second, *rest = sound().inbox
+    early, late, *more = sound().shown
+    inbox = [replace(first, seq=2), replace(second, seq=1), *rest]
+    swapped = replace(sound(), inbox=inbox, shown=[late, early, *more])
+    assert broken(swapped) == {"I4"}
+    assert kinds(replace(swapped, reordered={HERE})) == set()
 
 
 def test_acceptance_in_another_order_than_said_is_a_swap() -> None:
@@ -249,9 +293,7 @@ def test_an_uncertain_answer_has_exactly_one_notice() -> None:
                 PartRow(turn="t1", channel=HERE, chat=ANN, op="send", state="sending", receipt=None),
             ],
         ),
-        replace(
-            sound(), ledger=[*sound().ledger, LedgerRow(state="reserved", request="", prompt=0, completion=0)]
-        ),
+        replace(sound(), ledger=[*sound().ledger, unsettled("reserved")]),
     ],
     ids=["lease", "turn", "sending", "reservation"],
 )
@@ -270,9 +312,93 @@ def test_a_call_booked_twice_is_found() -> None:
 
 def test_a_call_that_no_row_speaks_of_is_found() -> None:
     unknown = replace(sound(), bill=[*sound().bill, Charge(id="c9", prompt=1, completion=1, done=False)])
-    assert kinds(unknown) == {"ledger"}
-    estimate = LedgerRow(state="interrupted", request="", prompt=1, completion=0, estimated=True)
-    assert kinds(replace(unknown, ledger=[*unknown.ledger, estimate])) == set()
+    assert broken(unknown) == {"I6", "I10"}
+    assert kinds(replace(unknown, ledger=[*unknown.ledger, unsettled()])) == set()
+    refused = replace(unknown, bill=[*sound().bill, Charge(id="c9", prompt=0, completion=0, done=False)])
+    assert broken(refused) == {"I10"}
+
+
+def test_a_call_that_used_more_than_was_reserved_is_found() -> None:
+    first, *rest = sound().ledger
+    assert broken(replace(sound(), ledger=[replace(first, reserved_completion=4), *rest])) == {"I7"}
+
+
+def test_hours_that_say_more_than_the_ledger_are_found() -> None:
+    rollup = Rollup(calls=5, prompt=65, completion=25)
+    assert kinds(replace(sound(), rollup=rollup)) == set()
+    assert broken(replace(sound(), rollup=replace(rollup, completion=30))) == {"I6"}
+
+
+def test_a_row_that_names_another_places_message_is_foreign() -> None:
+    own = Mention(table="messages", channel=HERE, chat=ANN, thread="", numbers=(1, 2))
+    assert kinds(replace(sound(), mentions=[own])) == set()
+    assert broken(replace(sound(), mentions=[replace(own, numbers=(1, 3))])) == {"I5"}
+
+
+def test_a_line_that_names_another_places_message_is_foreign() -> None:
+    assert broken(told(sound(), "t1", ANN, "Sorry about m3.")) == {"I5"}
+
+
+def test_an_answer_that_no_row_speaks_of_is_found() -> None:
+    assert broken(replace(sound(), parts=sound().parts[1:])) == {"I10"}
+
+
+def test_a_secret_that_leaked_is_found() -> None:
+    assert broken(replace(sound(), leaks=["TOKEN stands in the log i1/log"])) == {"I8"}
+
+
+def test_an_answer_in_several_parts_is_one() -> None:
+    first, *rest = sound().shown
+    cut = len(first.text) // 2
+    ends = [replace(first, text=first.text[:cut]), replace(first, id="211", text=first.text[cut:])]
+    halves = replace(sound(), shown=[*ends, *rest])
+    assert "half" in kinds(halves)
+    parts = [*sound().parts, replace(part("t1", ANN, "211", "send"), part=2)]
+    assert kinds(replace(halves, parts=parts)) == set()
+    assert "lost" in kinds(replace(halves, shown=[ends[0], *rest], parts=parts))
+
+
+def test_what_is_answered_after_its_time_is_found() -> None:
+    first, *rest = sound().inbox
+    ages = Ages(late=60, stale=3600, grace=10)
+
+    def waited(seconds: float) -> Evidence:
+        return replace(sound(), inbox=[replace(first, waited=seconds), *rest], ages=ages)
+
+    assert [kinds(waited(seconds)) for seconds in (69, 71, 3700)] == [set(), {"late"}, {"stale"}]
+
+
+def test_what_is_closed_as_stale_must_be_old_and_unanswered() -> None:
+    stale = ended(sound(), 2, "stale")
+    assert kinds(stale) == {"lost"}
+    old = [replace(one, waited=90_000.0) if one.outcome == "stale" else one for one in stale.inbox]
+    assert kinds(replace(stale, inbox=old)) == set()
+
+
+def test_only_what_somebody_deleted_is_withdrawn() -> None:
+    gone = ended(sound(), 2, "withdrawn")
+    assert kinds(gone) == {"lost"}
+    deleted = [replace(one, withdrawn=one.number == 2) for one in gone.said]
+    assert kinds(replace(gone, said=deleted)) == set()
+    assert kinds(replace(gone, said=deleted, shown=sound().shown)) == {"duplicate"}
+
+
+def test_one_apology_covers_all_that_its_turn_took() -> None:
+    both = ended(ended(sound(), 3, "apologised"), 4, "apologised")
+    silent = replace(both, shown=[one for one in both.shown if one.chat != BEN])
+    assert kinds(silent) == {"silence"}
+    once = told(silent, "t3", BEN, "Sorry for the wait.")
+    assert kinds(once) == set()
+    again = Shown(channel=HERE, chat=BEN, thread="", id="298", text="Sorry for the wait.")
+    twice = replace(once, shown=[*once.shown, again], parts=[*once.parts, part("t3", BEN, "298", "send")])
+    assert kinds(twice) == {"duplicate"}
+
+
+def test_one_notice_covers_all_that_its_turn_took() -> None:
+    both = ended(ended(sound(), 3, "uncertain"), 4, "uncertain")
+    silent = replace(both, shown=[one for one in both.shown if one.chat != BEN])
+    other = "I was restored from a backup."
+    assert kinds(replace(told(silent, "t3", BEN, other, "notice"), notices=frozenset({other}))) == set()
 
 
 def test_an_instance_that_does_not_stop_in_order_is_found() -> None:

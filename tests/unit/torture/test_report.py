@@ -39,7 +39,7 @@ def test_the_json_names_every_figure() -> None:
 
 
 def test_one_finding_breaks_the_promise() -> None:
-    broken = report(Finding(kind="lost", line="m1 was accepted 0 times"))
+    broken = report(Finding(kind="lost", invariant="I3", line="m1 was accepted 0 times"))
     assert not broken.held
     assert broken.as_json()["lost"] == 1
     assert broken.as_table().splitlines()[-2:] == [
@@ -49,7 +49,7 @@ def test_one_finding_breaks_the_promise() -> None:
 
 
 def test_the_table_has_a_row_for_each_channel() -> None:
-    swapped = report(Finding(kind="swap", line="m2", channel="slack"))
+    swapped = report(Finding(kind="swap", invariant="I4", line="m2", channel="slack"))
     lines = swapped.as_table().splitlines()
     start = next(number for number, line in enumerate(lines) if line.startswith("channel "))
     head, *rows = (line.split() for line in lines[start : start + 3])
@@ -66,7 +66,7 @@ def test_a_slow_recovery_breaks_it_too() -> None:
 
 
 def test_many_findings_are_counted_and_not_all_told() -> None:
-    many = report(*(Finding(kind="swap", line=str(number)) for number in range(25)))
+    many = report(*(Finding(kind="swap", invariant="I4", line=str(number)) for number in range(25)))
     assert "and more: 5 swap" in many.as_table()
 
 

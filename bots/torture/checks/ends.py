@@ -1,0 +1,94 @@
+"""I1, I2, I3: every message that a platform counts as taken is accepted once, comes to one of the seven ends,
+and what its turn shows people is what that end says, once."""
+
+from collections.abc import Iterator
+from typing import get_args
+
+from bots.torture.checks.finding import Finding
+from bots.torture.checks.index import Index
+from bots.torture.evidence import Said
+from bots.torture.remains import NUMBER, InboxRow, Place
+from core.rows import End
+
+ENDS = get_args(End)
+UNANSWERED = ("apologised", "refused", "withdrawn", "undeliverable", "stale")
+
+
+def check_ends(index: Index) -> Iterator[Finding]:
+    for said in index.evidence.said:
+        yield from _accepted(index, said)
+    for turn, rows in index.rows_of.items():
+        yield from _seen_once(index, rows)
+        if any(row.outcome == "apologised" for row in rows):
+            yield from _apologised(index, turn, rows[0])
+    yield from _refused(index)
+
+
+def _accepted(index: Index, said: Said) -> Iterator[Finding]:
+    rows, name, on = index.rows[said.number], f"m{said.number}", said.channel
+    if len(rows) > 1:
+        line = f"{name} was accepted {len(rows)} times"
+        yield Finding(kind="duplicate", invariant="I2", line=line, channel=on)
+    elif not rows and said.acknowledged:
+        line = f"{name} was taken from the platform and never accepted"
+        yield Finding(kind="lost", invariant="I3", line=line, channel=on)
+    elif rows:
+        yield from _ended(index, said, rows[0])
+
+
+def _ended(index: Index, said: Said, row: InboxRow) -> Iterator[Finding]:
+    name, on, ages = f"m{said.number}", said.channel, index.evidence.ages
+    answered = bool(index.answers_to[said.number])
+    if row.state != "done" or row.outcome not in ENDS:
+        line = f"{name} was accepted and is still {row.state}, ended as {row.outcome}"
+        yield Finding(kind="lost", invariant="I1", line=line, channel=on)
+    elif row.outcome == "answered" and not answered:
+        line = f"{name} counts as answered, and nobody saw an answer"
+        yield Finding(kind="lost", invariant="I2", line=line, channel=on)
+    elif row.outcome in UNANSWERED and answered:
+        line = f"{name} was {row.outcome} and answered too"
+        yield Finding(kind="duplicate", invariant="I2", line=line, channel=on)
+    elif row.outcome == "withdrawn" and not said.withdrawn:
+        line = f"{name} counts as withdrawn, and nobody deleted it"
+        yield Finding(kind="lost", invariant="I2", line=line, channel=on)
+    elif row.outcome == "stale" and row.waited < ages.stale:
+        line = f"{name} was closed as stale after {row.waited:.0f} s"
+        yield Finding(kind="lost", invariant="I2", line=line, channel=on)
+    elif row.outcome == "answered" and row.waited > ages.stale + ages.grace:
+        line = f"{name} was answered {row.waited / 3600:.0f} h after it was asked"
+        yield Finding(kind="stale", invariant="I2", line=line, channel=on)
+    elif row.outcome == "answered" and row.waited > ages.late + ages.grace:
+        line = f"{name} was answered {row.waited / 60:.0f} min after it was asked, an apology was due"
+        yield Finding(kind="late", invariant="I2", line=line, channel=on)
+
+
+def _seen_once(index: Index, rows: list[InboxRow]) -> Iterator[Finding]:
+    """One finding for every answer beyond the first to anything that one turn took."""
+    numbers = sorted(int(number) for row in rows for number in NUMBER.findall(row.text))
+    answers = {id(shown): shown for number in numbers for shown in index.answers_to[number]}
+    names = ", ".join(f"m{number}" for number in numbers)
+    for _ in range(len(answers) - 1):
+        line = f"{names} was answered {len(answers)} times"
+        yield Finding(kind="duplicate", invariant="I2", line=line, channel=rows[0].channel)
+
+
+def _apologised(index: Index, turn: str, row: InboxRow) -> Iterator[Finding]:
+    """One line stands for all that the turn took."""
+    lines = index.told({turn}, row.place)
+    if len(lines) == 1:
+        return
+    line = f"{row.text!r} was apologised for in {len(lines)} lines"
+    yield Finding(kind="duplicate" if lines else "silence", invariant="I2", line=line, channel=row.channel)
+
+
+def _refused(index: Index) -> Iterator[Finding]:
+    """A refusal may stand for what the same person says after it."""
+    turns: dict[tuple[str, Place], set[str]] = {}
+    refused = [row for row in index.evidence.inbox if row.outcome == "refused"]
+    for row in refused:
+        turns.setdefault((row.user, row.place), set()).add(row.turn or "")
+    told = {(user, place): bool(index.told(of, place)) for (user, place), of in turns.items()}
+    for row in refused:
+        if not told[row.user, row.place]:
+            line = f"{row.text!r} was refused, and nobody was told"
+            yield Finding(kind="silence", invariant="I2", line=line, channel=row.channel)

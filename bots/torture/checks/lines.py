@@ -1,0 +1,70 @@
+"""I2, I10: what stands beside the answers. One notice for each turn that nobody is sure of, nothing half, and
+nothing that the outbox does not know."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+
+from bots.torture.checks.finding import Finding
+from bots.torture.checks.index import Index, spot
+from bots.torture.crowd import BEGINNING
+from bots.torture.remains import Place
+
+
+def check_lines(index: Index) -> Iterator[Finding]:
+    yield from _notices(index)
+    yield from _lines(index)
+    yield from _answers(index)
+    yield from _strays(index)
+
+
+def _notices(index: Index) -> Iterator[Finding]:
+    """Where the notice itself was cut short by a kill, it may stand there or not."""
+    doubted = {
+        part.turn
+        for parts in index.parts_of.values()
+        for part in parts
+        if (part.op, part.state) == ("notice", "uncertain")
+    }
+    turns: dict[Place, set[str | None]] = defaultdict(set)
+    for row in index.evidence.inbox:
+        if row.outcome == "uncertain":
+            turns[row.place].add(row.turn)
+    seen = Counter(line.place for line in index.lines if line.text in index.evidence.notices)
+    for place in turns.keys() | seen.keys():
+        line = f"{seen[place]} notices in {place} for {len(turns[place])} uncertain turns"
+        if seen[place] > len(turns[place]):
+            yield Finding(kind="duplicate", invariant="I2", line=line, channel=place.channel)
+        elif seen[place] < len(turns[place] - doubted):
+            yield Finding(kind="silence", invariant="I2", line=line, channel=place.channel)
+
+
+def _lines(index: Index) -> Iterator[Finding]:
+    """What is neither a whole answer nor a placeholder must be a line that the outbox knows."""
+    doubtful = {(row.channel, row.chat) for row in index.evidence.inbox if row.outcome == "uncertain"}
+    for shown in index.lines:
+        if shown.text.startswith(BEGINNING):
+            line = f"half an answer was left: {shown.text[:60]!r}"
+            yield Finding(kind="half", invariant="I2", line=line, channel=shown.channel)
+        elif (
+            spot(shown) not in index.recorded
+            and shown.text not in index.evidence.notices
+            and (shown.channel, shown.chat) not in doubtful
+        ):
+            line = f"nobody recorded this line: {shown.text[:60]!r}"
+            yield Finding(kind="duplicate", invariant="I10", line=line, channel=shown.channel)
+
+
+def _answers(index: Index) -> Iterator[Finding]:
+    """An answer stands where some row of its turn's outbox says that one was to be sent."""
+    for shown, numbers in index.answers:
+        turns = [row.turn or "" for number in numbers for row in index.rows[number]]
+        if turns and not any(index.parts_of.get(turn) for turn in turns):
+            line = f"the answer to m{numbers[0]} was sent, and no row speaks of it"
+            yield Finding(kind="unwritten", invariant="I10", line=line, channel=shown.channel)
+
+
+def _strays(index: Index) -> Iterator[Finding]:
+    for channel, count in Counter(shown.channel for shown in index.strays).items():
+        if count > (deaths := index.evidence.kills + index.evidence.freezes):
+            line = f"{count} placeholders are left on {channel} after {deaths} kills and freezes"
+            yield Finding(kind="stray", invariant="I2", line=line, channel=channel)
