@@ -26,9 +26,11 @@ async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @pytest.fixture
 async def proxy() -> AsyncIterator[Proxy]:
-    async with await asyncio.start_server(echo, "127.0.0.1", 0) as server:
-        async with Proxy("127.0.0.1", server.sockets[0].getsockname()[1]) as proxy:
-            yield proxy
+    async with (
+        await asyncio.start_server(echo, "127.0.0.1", 0) as server,
+        Proxy("127.0.0.1", server.sockets[0].getsockname()[1]) as proxy,
+    ):
+        yield proxy
 
 
 @asynccontextmanager
