@@ -62,10 +62,13 @@ def _mend(value: Any) -> Any:
 
 
 def arrival_rows(n: int, arrival: Arrival) -> Rows:
-    """An arrival is one row; what is kept of the message for ever is apart from what places it."""
+    """An arrival is one row; what is kept of the message for ever is apart from what places it. A change of
+    an earlier message is a row of another set."""
     message = arrival.message
     if not message.dedupe_key:
         raise RowRefused("a message without a dedupe key cannot be accepted once")
+    if message.change is not None:
+        return {"changes": [_change(n, arrival)]}
     place = message.place
     row = {
         "inbox_id": arrival.inbox_id,
@@ -93,6 +96,20 @@ def arrival_rows(n: int, arrival: Arrival) -> Rows:
         },
     }
     return {"arrivals": [encode(row, n=n)]}
+
+
+def _change(n: int, arrival: Arrival) -> bytes:
+    message = arrival.message
+    row = {
+        "inbox_id": arrival.inbox_id,
+        "conversation_id": arrival.conversation_id,
+        "account_id": message.place.account_id,
+        "dedupe_key": message.dedupe_key,
+        "change": message.change,
+        "kind": arrival.kind,
+        "text": message.text,
+    }
+    return encode(row, n=n)
 
 
 def writing_rows(n: int, writing: Writing) -> Rows:
@@ -148,6 +165,7 @@ def accepted(found: Mapping[str, Any]) -> Accepted:
         inbox_id=UUID(found["inbox_id"]),
         conversation_id=UUID(found["conversation_id"]),
         work=work(found["work"]) if "work" in found else None,
+        changed=found.get("changed", False),
     )
 
 
@@ -169,6 +187,7 @@ def work(found: Mapping[str, Any]) -> Work:
             place=place,
             model_override=line["model_override"],
             last_message_id=_uuid(line["last_message_id"]),
+            doubt_before=_time(line["doubt_before"]),
         ),
         waiting=tuple(_waiting(row, place) for row in found["waiting"]),
         unfinished=_open_turn(unfinished, place) if unfinished else None,
@@ -179,6 +198,10 @@ def _uuid(found: str | None) -> UUID | None:
     return UUID(found) if found else None
 
 
+def _time(found: str | None) -> datetime | None:
+    return datetime.fromisoformat(found) if found else None
+
+
 def _waiting(row: Mapping[str, Any], place: Place) -> Waiting:
     payload = row["payload"]
     return Waiting(
@@ -187,8 +210,9 @@ def _waiting(row: Mapping[str, Any], place: Place) -> Waiting:
         kind=row["kind"],
         user_id=UUID(row["user_id"]),
         accepted_at=datetime.fromisoformat(row["accepted_at"]),
-        asked_at=datetime.fromisoformat(row.get("asked_at", row["accepted_at"])),
+        asked_at=datetime.fromisoformat(row["asked_at"]),
         attempts=row["attempts"],
+        revision=row["revision"],
         preferred_model=row["preferred_model"],
         blocked=row["blocked"],
         message=InboundMessage(
@@ -220,7 +244,6 @@ def _open_turn(found: Mapping[str, Any], place: Place) -> OpenTurn:
 
 
 def _part(row: Mapping[str, Any]) -> Part:
-    sent = row["first_sent_at"]
     return Part(
         id=UUID(row["id"]),
         turn_id=UUID(row["turn_id"]),
@@ -231,7 +254,7 @@ def _part(row: Mapping[str, Any]) -> Part:
         receipt=row["receipt"],
         reply_to=row["reply_to"],
         attempts=row["attempts"],
-        first_sent_at=datetime.fromisoformat(sent) if sent else None,
+        first_sent_at=_time(row["first_sent_at"]),
     )
 
 

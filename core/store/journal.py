@@ -1,7 +1,7 @@
 """The durable side of a turn: implements `Journal` by group commit into `parley_commit_v1`.
 
 A write becomes rows here, joins a batch, and gets its own result back. What the rows mean is said in
-`migrations/sql/commit_v1.sql`.
+`migrations/sql`, whose newest `commit.sql` is what runs.
 """
 
 import itertools
@@ -15,7 +15,7 @@ from uuid import UUID
 import orjson
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from core.errors import LeaseLost
+from core.errors import LeaseLost, Overtaken
 from core.observe import Metrics
 from core.points import reach
 from core.rows import Accepted, Arrival, Work, Writing
@@ -32,7 +32,8 @@ class _Write:
     n: int
     rows: encode.Rows
     line: UUID | None = None
-    """The conversation whose lease it is under. Two writes under one lease are never one batch."""
+    """The conversation whose lease it is under; None for what is to be accepted. Two writes under one lease
+    are never one batch."""
 
 
 class PostgresJournal:
@@ -54,11 +55,13 @@ class PostgresJournal:
         found = await self.queue.submit(write)
         if "lost" in found:
             raise LeaseLost(f"conversation {writing.lease.conversation_id} has another holder")
+        if "overtaken" in found:
+            raise Overtaken(f"a message of conversation {writing.lease.conversation_id} was changed")
         return encode.work(found) if "line" in found else None
 
     async def commit(self, batch: Sequence[_Write]) -> list[Found | None]:
-        """One batch, one round trip, one transaction. A write that gives nothing back is done, except
-        an arrival: its conversation ended or was born meanwhile, so it must be tried again."""
+        """One batch, one round trip, one transaction. A write that gives nothing back is done, except an
+        arrival or a change: its conversation ended or was born meanwhile, so it must be tried again."""
         began = time.perf_counter()
         reach("I2")
         found = await self._connection.fetch(COMMIT, encode.join([write.rows for write in batch]))
@@ -66,7 +69,7 @@ class PostgresJournal:
         self._metrics.commit_rows.observe(len(batch))
         self._metrics.commit_queue.set(self.queue.waiting)
         results: dict[int, Found] = {row[0]: orjson.loads(row[1]) for row in found}
-        return [results.get(write.n, None if "arrivals" in write.rows else {}) for write in batch]
+        return [results.get(write.n, None if write.line is None else {}) for write in batch]
 
 
 @asynccontextmanager

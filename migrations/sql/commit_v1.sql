@@ -10,8 +10,9 @@
 -- however small or unanalysed a table is, and the plans that are kept must not be made for an empty one.
 -- Where a row is looked up by its id, its state is compared as `state || ''`: else a partial index on the
 -- state seems to hold so little that all of it is read for every row of the batch.
--- A function keeps its name and meaning for ever: a change is a new version beside it, so that two
--- releases can work on one database.
+-- Two releases can work on one database: a function keeps its name and what it takes. Where it must do more it is
+-- replaced in place (the folders beside this file, by revision), such that older callers still understand it;
+-- where they would not, the new one is a version beside it.
 
 CREATE FUNCTION parley_births_v1(arrivals jsonb) RETURNS void LANGUAGE plpgsql VOLATILE AS $$
 BEGIN

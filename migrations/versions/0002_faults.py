@@ -19,8 +19,8 @@ branch_labels = None
 depends_on = None
 
 SQL = Path(__file__).parent.parent / "sql"
-NEW = ("serves_since", "asked_at")
-REPLACED: tuple[str, ...] = ()
+NEW = ("serves_since", "asked_at", "change")
+REPLACED = ("work", "accept", "close", "commit", "claim")
 
 
 def run_sql(text: str) -> None:
@@ -104,6 +104,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     run_sql((SQL / "commit_v1.sql").read_text().replace("CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"))
+    op.execute("DROP FUNCTION parley_change_v1(jsonb, uuid[])")
     op.execute("DROP FUNCTION parley_asked_at_v1(timestamptz, timestamptz)")
     op.execute("DROP FUNCTION parley_serves_since()")
     for table in ("jobs", "instances", "fences", "identity"):
