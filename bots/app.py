@@ -2,32 +2,31 @@
 
 `open_gateway` wires the rooms over the two stores (`bots/stores.py`) and takes them down again in the other
 order: first nothing more is received, then running turns end or are handed back, then what is queued is
-written.
+written. What its role leaves out is wired all the same and stands still.
 """
 
 import asyncio
-import hashlib
+import os
+import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib.metadata import version
 
-import structlog
-from prometheus_client import CollectorRegistry
-from sqlalchemy.ext.asyncio import AsyncEngine
+from prometheus_client import CollectorRegistry, ProcessCollector
 
-from bots import from_settings, probes
+from bots import from_settings
 from bots.channels import RECEIVER_SECONDS, Channels
 from bots.clock import SystemClock
-from bots.health import Probe
+from bots.gateway import Gateway
 from bots.instance import name_instance
-from bots.stores import Addresses, model_probe, open_engine_of, prepare_schema, store_probes
-from bots.upkeep import Census, Configs, end_dead, heard_cache, warm, watch_pool
+from bots.roles import ROLES, Role
+from bots.stores import Addresses, Stores, open_stores
+from bots.upkeep import Census, Configs, heard_cache, jobs, warm
 from config.settings import Settings
 from core.answer import Answering
 from core.commands import commands
 from core.engine import Engine
-from core.errors import StoreError
 from core.gate import Gate
 from core.house import House, Watch, look_away
 from core.inbox import Inbox
@@ -35,56 +34,14 @@ from core.ledger import Ledger
 from core.llm.models import Models
 from core.llm.prices import PriceBook
 from core.llm.tokens import ByteTokens
-from core.messages import Account
 from core.observe import Metrics
-from core.ports import Journal
-from core.state.redis_state import RedisState, open_state
-from core.store.accounts import PostgresAccounts
-from core.store.journal import open_journal
-from core.store.leases import Bell, PostgresLeases, open_leases
-from core.store.records import PostgresRecords
+from core.store import schema
+from core.store.instances import Instance
+from core.store.leases import Bell
 from core.turns import Turns
-from core.worker import Job, work
+from core.worker import Worker
 
-log = structlog.get_logger(__name__)
-
-LAST_SECONDS = 3.0
-"""Of the time to drain, what handing back and closing the servers may take."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gateway:
-    """A running gateway: what its doors may touch."""
-
-    settings: Settings
-    instance: str
-    engine: AsyncEngine
-    registry: CollectorRegistry
-    metrics: Metrics
-    state: RedisState
-    records: PostgresRecords
-    turns: Turns
-    channels: Channels
-    models: Models
-
-    async def settled(self, account: Account) -> None:
-        """Wait until every accepted message of an account is done."""
-
-        async def is_settled() -> bool:
-            try:
-                return await self.records.unanswered(account.id) == 0
-            except StoreError:
-                return False
-
-        await self.turns.settled(is_settled)
-
-    def probes(self, *, ask_model: bool) -> dict[str, Probe]:
-        """What a doctor looks at, from inside a running gateway."""
-        return {
-            **store_probes(self.settings, self.engine, self.state),
-            "channels": probes.channels(self.channels.states),
-            "model": model_probe(self.settings, ask=ask_model),
-        }
+__all__ = ["Gateway", "open_gateway", "released"]
 
 
 @asynccontextmanager
@@ -99,86 +56,110 @@ async def open_gateway(
     """Everything but the channels, which the caller runs with `gateway.channels.run(adapter)`. Leaving
     ends turns within `turns.drain_seconds`. `watch` is told of every step of every turn, `word_seconds`
     is the script's pause after each word, `on_warm` is called when all that turns need is loaded."""
-    instance, metrics = name_instance(), Metrics(CollectorRegistry())
+    role, me, metrics = ROLES[settings.role], _introduce(settings.role), _metrics(settings.role)
+    census = Census(me, metrics)
     async with AsyncExitStack() as stack:
-        name = f"parley {hashlib.sha256(instance.encode()).hexdigest()[:12]}"
-        engine = await stack.enter_async_context(open_engine_of(settings, where.database_url, name))
-        await prepare_schema(engine, where)
-        records, bell = PostgresRecords(engine), Bell()
-        census, configs = Census(records), Configs(records)
-        state = await stack.enter_async_context(
-            open_state(
-                where.redis_url,
-                from_settings.terms(settings),
-                instances=lambda: census.instances,
+        stores = await stack.enter_async_context(
+            open_stores(
+                settings,
+                where,
+                metrics,
+                name=f"parley {role.name} {me.pid}",
+                working=lambda: census.working,
                 on_degraded=heard_cache(metrics),
             )
         )
-        journal = await stack.enter_async_context(
-            open_journal(
-                engine,
-                metrics,
-                most=settings.turns.batch_max,
-                room=settings.turns.queue_max,
-                drain_seconds=LAST_SECONDS / 3,
-            )
-        )
-        leases = await stack.enter_async_context(open_leases(engine, settings.turns.lease_seconds))
-        models, prices = from_settings.models(settings, word_seconds), PriceBook(from_settings.price_rows())
+        configs, prices = Configs(stores.records), PriceBook(from_settings.price_rows())
+        models = from_settings.models(settings, word_seconds)
         stack.push_async_callback(models.close)
-        table = commands()
-        channels = Channels(
-            accounts=PostgresAccounts(engine),
-            accept=lambda account, messages: inbox.accept(account, messages),
-            offers=[command.offer for command in table.values()],
-            instance=instance,
-            metrics=metrics,
-            receiver_seconds=min(RECEIVER_SECONDS, settings.turns.lease_seconds),
-        )
-        house = _house(settings, journal, records, state, models, prices, channels, configs, metrics, watch)
-        turns = _turns(settings, instance, house, leases, records, channels, bell)
-        inbox = Inbox(
-            journal=journal,
-            commands=table,
-            owner=turns.owner,
-            lease_seconds=settings.turns.lease_seconds,
-            start=turns.start,
-            metrics=metrics,
-        )
-        jobs = (
-            Job(name="read configs", seconds=5, run=configs.read),
-            Job(name="count instances", seconds=5, run=census.take),
-            Job(name="partitions", seconds=6 * 3600, run=records.ensure_months),
-            Job(name="dead siblings", seconds=2, run=lambda: end_dead(leases)),
-            Job(name="watch the pool", seconds=5, run=lambda: watch_pool(engine, metrics)),
-            Job(name="warm", seconds=24 * 3600, run=lambda: warm(models, prices, on_warm)),
-        )
-        background = [
-            asyncio.create_task(work(jobs), name="jobs"),
-            asyncio.create_task(bell.listen(engine), name="bell"),
-            asyncio.create_task(turns.run(), name="turns"),
-        ]
-        stack.push_async_callback(_cancel, background)
-        stack.push_async_callback(turns.drain, max(0.0, settings.turns.drain_seconds - LAST_SECONDS))
-        yield Gateway(
+        channels = _channels(settings, role, me.name, stores, metrics, lambda: inbox)
+        house = _house(settings, stores, models, prices, channels, configs, metrics, watch)
+        bell = Bell()
+        turns = _turns(settings, me.name, house, stores, channels, bell)
+        inbox = _inbox(settings, role, stores, turns, metrics)
+        gateway = Gateway(
             settings=settings,
-            instance=instance,
-            engine=engine,
-            registry=metrics.registry,
+            role=role,
+            instance=me.name,
+            stores=stores,
             metrics=metrics,
-            state=state,
-            records=records,
+            census=census,
             turns=turns,
             channels=channels,
             models=models,
         )
+        all_jobs = jobs(
+            role,
+            stores,
+            report=gateway.report,
+            configs=configs,
+            metrics=metrics,
+            home=settings.home.expanduser(),
+            warm=lambda: warm(models, prices, on_warm),
+        )
+        running = [Worker(all_jobs, stores.jobs, me.name).run()]
+        if role.works:
+            running += [bell.listen(stores.hot), turns.run()]
+        stack.push_async_callback(gateway.leave)
+        stack.push_async_callback(_cancel, [asyncio.create_task(each) for each in running])
+        stack.push_async_callback(gateway.drain)
+        yield gateway
+
+
+def _introduce(role: str) -> Instance:
+    return Instance(
+        name=name_instance(),
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        role=role,
+        version=released(),
+        revision=schema.head(),
+        started_at=datetime.now(UTC),
+    )
+
+
+def _metrics(role: str) -> Metrics:
+    metrics = Metrics(CollectorRegistry())
+    metrics.info.labels(version=released(), role=role).set(1)
+    ProcessCollector(registry=metrics.registry)
+    return metrics
+
+
+def _channels(
+    settings: Settings,
+    role: Role,
+    instance: str,
+    stores: Stores,
+    metrics: Metrics,
+    inbox: Callable[[], Inbox],
+) -> Channels:
+    return Channels(
+        accounts=stores.accounts,
+        accept=lambda account, messages: inbox().accept(account, messages),
+        offers=[command.offer for command in commands().values()],
+        instance=instance,
+        metrics=metrics,
+        receives=role.receives,
+        receiver_seconds=min(RECEIVER_SECONDS, settings.turns.lease_seconds),
+    )
+
+
+def _inbox(settings: Settings, role: Role, stores: Stores, turns: Turns, metrics: Metrics) -> Inbox:
+    """Only who answers, and has not been told to stop, takes the lease along with the message; what others
+    accept wakes whoever answers."""
+    return Inbox(
+        journal=stores.journal,
+        commands=commands(),
+        owner=turns.owner if role.works else lambda: None,
+        lease_seconds=settings.turns.lease_seconds,
+        start=turns.start,
+        metrics=metrics,
+    )
 
 
 def _house(
     settings: Settings,
-    journal: Journal,
-    records: PostgresRecords,
-    state: RedisState,
+    stores: Stores,
     models: Models,
     prices: PriceBook,
     channels: Channels,
@@ -188,14 +169,14 @@ def _house(
 ) -> House:
     clock, tokens, ledger = SystemClock(), ByteTokens(), Ledger(prices=prices)
     gate = Gate(
-        state=state,
+        state=stores.state,
         allowed=from_settings.allowed(settings),
         message_chars=settings.limits.message_chars,
     )
     return House(
-        journal=journal,
-        records=records,
-        state=state,
+        journal=stores.journal,
+        records=stores.records,
+        state=stores.state,
         gate=gate,
         answering=Answering(model=models, ledger=ledger, tokens=tokens, clock=clock, metrics=metrics),
         ledger=ledger,
@@ -213,20 +194,14 @@ def _house(
 
 
 def _turns(
-    settings: Settings,
-    instance: str,
-    house: House,
-    leases: PostgresLeases,
-    records: PostgresRecords,
-    channels: Channels,
-    bell: Bell,
+    settings: Settings, instance: str, house: House, stores: Stores, channels: Channels, bell: Bell
 ) -> Turns:
     return Turns(
         instance=instance,
         take=Engine(house).take,
         journal=house.journal,
-        leases=leases,
-        records=records,
+        leases=stores.leases,
+        records=stores.records,
         accounts=channels.accounts,
         allowed=house.gate.allowed,
         woken=bell.woken,

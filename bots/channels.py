@@ -2,7 +2,8 @@
 touches another, and what is wrong with it can be asked for in one line.
 
 Where a platform allows one receiver per account, the right to receive is a lease in Postgres; an
-instance without it stands by, sends what its turns owe, and takes over when the lease runs out.
+instance without it stands by, sends what its turns owe, and takes over when the lease runs out. An instance
+that only sends connects all the same: a wrong token should show before an answer is owed.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ RECEIVER_SECONDS = 9.0
 """A dead poller is replaced within this and one look of the one that stands by."""
 PAUSES = (1.0, 30.0)
 NO_WAY = "Check the network and the platform's address; it is tried again by itself."
+ONLY_SENDS = "sends only"
 WRONG_TOKEN = "Set the right token and start again; it is tried again every minute."
 
 
@@ -40,6 +42,7 @@ class Channels:
         offers: Sequence[CommandOffer],
         instance: str,
         metrics: Metrics,
+        receives: bool = True,
         receiver_seconds: float = RECEIVER_SECONDS,
     ) -> None:
         self._accounts = accounts
@@ -47,6 +50,7 @@ class Channels:
         self._offers = offers
         self._instance = instance
         self._metrics = metrics
+        self._receives = receives
         self._receiver_seconds = receiver_seconds
         self._connected: dict[UUID, ChannelAdapter] = {}
         self._states: dict[str, ChannelState] = {}
@@ -59,6 +63,12 @@ class Channels:
         """The accounts whose conversations this instance can answer."""
         return list(self._connected)
 
+    def receiving(self) -> tuple[str, ...]:
+        """The channels whose messages come in here."""
+        if not self._receives:
+            return ()
+        return tuple(sorted(name for name, state in self._states.items() if state.state == "up"))
+
     def states(self) -> Mapping[str, ChannelState]:
         return dict(self._states)
 
@@ -68,7 +78,8 @@ class Channels:
             tell = log.error if state.state == "down" else log.info
             tell(f"channel {state.state}", channel=name, **({"why": state.why} if state.why else {}))
         self._states[name] = state
-        self._metrics.channel_up.labels(channel=name, account="").set(state.state == "up")
+        if self._receives:
+            self._metrics.channel_up.labels(channel=name, account="").set(state.state == "up")
 
     async def run(self, adapter: ChannelAdapter) -> None:
         """Keep one channel running until it ends by itself, as a terminal does, or is cancelled."""
@@ -79,7 +90,7 @@ class Channels:
                 try:
                     account = await self._connect(adapter)
                     pause = PAUSES[0]
-                    await self._receive(adapter, account)
+                    await (self._receive(adapter, account) if self._receives else self._send_only(adapter))
                     return
                 except Unauthorized as error:
                     wait = 60.0
@@ -105,12 +116,17 @@ class Channels:
         identity = await adapter.connect()
         account = await self._accounts.register(adapter.name, identity)
         self._connected[account.id] = adapter
-        if isinstance(adapter, CanOfferCommands):
+        if self._receives and isinstance(adapter, CanOfferCommands):
             try:
                 await adapter.offer_commands(self._offers)
             except ChannelError as error:
                 log.warning("commands not offered", channel=adapter.name, error=str(error))
         return account
+
+    async def _send_only(self, adapter: ChannelAdapter) -> None:
+        """There is nothing to keep up: each send says itself how it went."""
+        self.tell(adapter.name, ChannelState(state="up", why=ONLY_SENDS))
+        await asyncio.Event().wait()
 
     async def _receive(self, adapter: ChannelAdapter, account: Account) -> None:
         async def accept(messages: Sequence[InboundMessage]) -> None:

@@ -2,6 +2,7 @@
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from core.state.redis_state import Terms
 from core.store.database import PoolSize
 
 PRICES = Path(__file__).parents[1] / "config" / "prices.toml"
+HOT_CONNECTIONS = 4
 
 
 def pool(settings: Settings) -> PoolSize:
@@ -29,6 +31,12 @@ def pool(settings: Settings) -> PoolSize:
         lock=database.lock_timeout_seconds,
         idle_in_transaction=database.idle_in_transaction_timeout_seconds,
     )
+
+
+def hot_pool(settings: Settings) -> PoolSize:
+    """For what must never wait behind a query: the journal, the leases and the bell keep a connection each,
+    and the last one is for short things, such as the right to receive."""
+    return replace(pool(settings), size=HOT_CONNECTIONS, overflow=0)
 
 
 def terms(settings: Settings) -> Terms:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 State = Literal["ok", "off", "degraded", "failed"]
 GRAVITY: tuple[State, ...] = ("off", "ok", "degraded", "failed")
 STARTING = "is starting"
+DRAINING = "is stopping"
 NEEDED = ("database", "schema")
 """Without these a message cannot be accepted: they decide readiness. All else may be away."""
 
@@ -44,9 +45,11 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """Can messages be accepted? Every needed part works, and no channel still makes its first attempt."""
+        """May work be sent here? Every needed part works, no channel still makes its first attempt, and nobody
+        asked this instance to stop."""
         well = {check.name for check in self.checks if check.state in ("ok", "degraded")}
-        return well.issuperset(NEEDED) and all(check.detail != STARTING for check in self.checks)
+        passing = any(check.detail in (STARTING, DRAINING) for check in self.checks)
+        return well.issuperset(NEEDED) and not passing
 
     def as_dict(self) -> dict[str, Any]:
         """{"state", "ready", "checks": [{"name", "state", "detail", "mend"}]}, for JSON."""

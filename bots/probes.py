@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from bots.health import STARTING, Check, Probe, State
+from bots.health import DRAINING, STARTING, Check, Probe, State
 from core.state.health import CacheHealth
 from core.store.health import DatabaseHealth, PoolHealth
 
@@ -25,7 +25,7 @@ WATCH_LOG = "Read its last line in the gateway's log; it is tried again by itsel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelState:
-    """One channel account: `why` it is not up in one line, `mend` where it can be said."""
+    """One channel account: `why` it is not up, or up in its own way, in one line; `mend` where there is one."""
 
     state: Literal["starting", "up", "standby", "down", "off"]
     why: str = ""
@@ -131,7 +131,7 @@ def _channel(name: str, channel: ChannelState) -> Check:
         case "starting":
             check = Check(name=name, state="degraded", detail=STARTING)
         case "up":
-            check = Check(name=name, state="ok", detail="receives")
+            check = Check(name=name, state="ok", detail=channel.why or "receives")
         case "standby":
             check = Check(name=name, state="ok", detail="stands by: another instance receives")
         case "off":
@@ -147,7 +147,7 @@ def disk(folder: Path, *, low: int = DISK_LOW, full: int = DISK_FULL) -> Probe:
     """The check `disk`: the bytes left where `folder` is or will be; below `full` nothing can be kept."""
 
     async def probe() -> Sequence[Check]:
-        free = await asyncio.to_thread(_free, folder)
+        free = await asyncio.to_thread(free_bytes, folder)
         state: State = "failed" if free < full else "degraded" if free < low else "ok"
         mend = "" if state == "ok" else f"Make room on the disk of {folder}, or move PARLEY_HOME."
         return [Check(name="disk", state=state, detail=f"{size(free)} free at {folder}", mend=mend)]
@@ -155,7 +155,19 @@ def disk(folder: Path, *, low: int = DISK_LOW, full: int = DISK_FULL) -> Probe:
     return probe
 
 
-def _free(folder: Path) -> int:
+def instance(role: str, is_draining: Callable[[], bool]) -> Probe:
+    """The check `instance`: what this process is for; one that stops is not to be given work any more."""
+
+    async def probe() -> Sequence[Check]:
+        if is_draining():
+            return [Check(name="instance", state="degraded", detail=DRAINING)]
+        return [Check(name="instance", state="ok", detail=f"role {role}")]
+
+    return probe
+
+
+def free_bytes(folder: Path) -> int:
+    """The room left where `folder` is or will be."""
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     return shutil.disk_usage(there).free
 

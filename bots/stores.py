@@ -1,10 +1,11 @@
-"""The two stores that a gateway stands on: where they are, whether they are fit, and how they feel.
+"""The two stores that a gateway stands on: where they are, whether they are fit, what is opened on them, and
+how they feel.
 
 Private ones are started where none are named. What runs on them is put together in `bots/app.py`.
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -13,10 +14,20 @@ from bots import from_settings, probes
 from bots.health import Probe
 from config.settings import Settings
 from core.errors import ParleyError
-from core.state.redis_state import RedisState
+from core.observe import Metrics
+from core.state.redis_state import RedisState, open_state
 from core.store import schema
-from core.store.database import open_engine
+from core.store.accounts import PostgresAccounts
+from core.store.database import PoolSize, open_engine
 from core.store.health import check_database
+from core.store.instances import PostgresInstances
+from core.store.jobs import PostgresJobs
+from core.store.journal import PostgresJournal, open_journal
+from core.store.leases import PostgresLeases, open_leases
+from core.store.records import PostgresRecords
+
+CLOSING_SECONDS = 1.0
+"""What writing the rest of the journal's queue may take at the end."""
 
 
 class SchemaIsOld(ParleyError):
@@ -54,12 +65,63 @@ async def addresses(
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stores:
+    """What a gateway has of them. `hot` is a pool of few connections for what must never wait behind a query:
+    accepting, the later commits of a turn, every lease and the bell. All else shares the `cold` one."""
+
+    cold: AsyncEngine
+    hot: AsyncEngine
+    journal: PostgresJournal
+    leases: PostgresLeases
+    accounts: PostgresAccounts
+    instances: PostgresInstances
+    jobs: PostgresJobs
+    records: PostgresRecords
+    state: RedisState
+
+
+@asynccontextmanager
+async def open_stores(
+    settings: Settings,
+    where: Addresses,
+    metrics: Metrics,
+    *,
+    name: str,
+    working: Callable[[], int],
+    on_degraded: Callable[[bool], None],
+) -> AsyncIterator[Stores]:
+    """Everything on both; leaving writes what is queued. `name` is how Postgres lists our connections,
+    `working` how many gateways share out a limit while Redis is away. Raises `SchemaIsOld`."""
+    terms, turns = from_settings.terms(settings), settings.turns
+    async with AsyncExitStack() as stack:
+        cold = await stack.enter_async_context(open_engine_of(settings, where.database_url, name))
+        await prepare_schema(cold, where)
+        few = from_settings.hot_pool(settings)
+        hot = await stack.enter_async_context(open_engine_of(settings, where.database_url, name, few))
+        state = open_state(where.redis_url, terms, instances=working, on_degraded=on_degraded)
+        journal = open_journal(
+            hot, metrics, most=turns.batch_max, room=turns.queue_max, drain_seconds=CLOSING_SECONDS
+        )
+        yield Stores(
+            cold=cold,
+            hot=hot,
+            state=await stack.enter_async_context(state),
+            journal=await stack.enter_async_context(journal),
+            leases=await stack.enter_async_context(open_leases(hot, turns.lease_seconds)),
+            accounts=PostgresAccounts(hot),
+            instances=PostgresInstances(hot),
+            jobs=PostgresJobs(hot),
+            records=PostgresRecords(cold),
+        )
+
+
 @asynccontextmanager
 async def open_engine_of(
-    settings: Settings, database_url: str, name: str = "parley"
+    settings: Settings, database_url: str, name: str = "parley", size: PoolSize | None = None
 ) -> AsyncIterator[AsyncEngine]:
-    """The pool of connections, closed at the end."""
-    engine = open_engine(database_url, from_settings.pool(settings), name)
+    """A pool of connections, closed at the end; of the size that is set, unless it is told."""
+    engine = open_engine(database_url, size or from_settings.pool(settings), name)
     try:
         yield engine
     finally:

@@ -96,7 +96,9 @@ def _example_lines() -> Iterator[str]:
 
 def _defaults() -> dict[str, Any]:
     read = tomllib.loads((HERE / "default.toml").read_text(encoding="utf-8"))
-    return {f"{group}.{name}": value for group, table in read.items() for name, value in table.items()}
+    tables = {name: value for name, value in read.items() if isinstance(value, dict)}
+    grouped = {f"{group}.{name}": value for group, table in tables.items() for name, value in table.items()}
+    return {name: value for name, value in read.items() if name not in tables} | grouped
 
 
 def _definition(whole: dict[str, Any], group: str) -> str:

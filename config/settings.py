@@ -8,7 +8,7 @@ Precedence: flag > environment > `.env` > `config/local.toml` > `config/default.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -33,7 +33,7 @@ from config.groups import (
 )
 from config.mistakes import Origin, SettingsError, in_words
 from config.sources import Layer, layers
-from config.values import Folder, setting
+from config.values import Folder, Lower, setting
 
 __all__ = ["Settings", "SettingsError", "load"]
 
@@ -47,6 +47,10 @@ class Settings(BaseSettings):
 
     home: Folder = setting(
         "Where the private servers keep their data; unset: the user's data folder.", env="PARLEY_HOME"
+    )
+    role: Annotated[Literal["all", "ingress", "worker", "web"], Lower] = setting(
+        "What this process does: receive (ingress), answer (worker), serve its pages (web), or all.",
+        env="PARLEY_ROLE",
     )
     database: Database
     redis: Redis

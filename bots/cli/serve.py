@@ -1,4 +1,4 @@
-"""`parley run`: every channel that has credentials, and the web server beside them."""
+"""`parley run`: every channel that has credentials, as far as the role goes, and the web server."""
 
 import asyncio
 import contextlib
@@ -17,6 +17,7 @@ from bots.catalog import build_channels
 from bots.health import examine
 from bots.heap import settle
 from bots.probes import ChannelState
+from bots.roles import ROLES
 from bots.stores import addresses
 from bots.web.app import create_app
 from bots.web.server import serve
@@ -32,7 +33,8 @@ CHOOSE_ACCESS = (
     " `allowlist` with PARLEY_ALLOW=telegram:123"
 )
 NOTHING_TO_START = (
-    "no channel has credentials: set TELEGRAM_TOKEN, DISCORD_TOKEN or SLACK_BOT_TOKEN, or try `parley chat`"
+    "no channel has credentials: set TELEGRAM_TOKEN, DISCORD_TOKEN or SLACK_BOT_TOKEN, or try `parley chat`;"
+    " only the role web needs none"
 )
 
 
@@ -43,12 +45,13 @@ class CanClose(Protocol):
     async def close(self) -> None: ...
 
 
-async def serve_channels(port: int | None = None) -> int:
-    """Until SIGTERM or SIGINT; then running turns end or are handed back, and the exit code is 0. `port`
-    goes before the setting of the web server's."""
-    settings = load(flags={"web.port": port})
-    adapters = build_channels(settings)
-    if not adapters:
+async def serve_channels(port: int | None = None, role: str | None = None) -> int:
+    """Until SIGTERM or SIGINT; then running turns end or are handed back, and the exit code is 0. `port` and
+    `role` go before the settings of that name."""
+    settings = load(flags={"web.port": port, "role": role})
+    connects = ROLES[settings.role].connects
+    adapters = build_channels(settings) if connects else []
+    if connects and not adapters:
         print(f"parley: {NOTHING_TO_START}", file=sys.stderr)
         return 2
     logs.set_up(settings.log, settings.secrets())
@@ -61,14 +64,20 @@ async def serve_channels(port: int | None = None) -> int:
         ) as address,
     ):
         asked_to_stop = _listen_for_signals()
-        log.info("parley runs", version=released(), instance=gateway.instance, web=address.url)
+        log.info(
+            "parley runs",
+            version=released(),
+            role=gateway.role.name,
+            instance=gateway.instance,
+            web=address.url,
+        )
         if settings.access.mode is None:
             _keep_closed(gateway, adapters)
-        else:
-            await _run_until(asked_to_stop, gateway, adapters)
-        await asked_to_stop.wait()
+            adapters = []
+        await _run_until(asked_to_stop, gateway, adapters)
         log.info("stopping")
         asyncio.get_running_loop().call_later(settings.turns.drain_seconds - 0.5, _leave)
+        await gateway.drain()  # the web server still tells how it is
     log.info("stopped")
     return 0
 
@@ -89,7 +98,7 @@ def _web_app(settings: Settings, gateway: Gateway, adapters: Sequence[ChannelAda
         gateway.registry,
         released(),
         limit=lambda kind, name: gateway.state.hit(kind, name, _limit(settings, kind)),
-        webhooks=webhooks_of(adapters),
+        webhooks=webhooks_of(adapters) if gateway.role.receives else (),
     )
 
 
