@@ -60,11 +60,24 @@ def demo(
 
 
 @app.command()
-def run(port: Annotated[int | None, typer.Option(help="Port of the web server.")] = None) -> None:
+def run(
+    port: Annotated[int | None, typer.Option(help="Port of the web server.")] = None,
+    role: Annotated[str | None, typer.Option(help="all, ingress, worker or web.")] = None,
+) -> None:
     """Start every channel that has credentials, until SIGTERM or Ctrl-C."""
     from bots.cli.serve import serve_channels
 
-    _run(serve_channels(port))
+    _run(serve_channels(port, role))
+
+
+@app.command()
+def instances(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs instead of people.")] = False,
+) -> None:
+    """List the gateways that share this database."""
+    from bots.cli.instances import show
+
+    _run(show(as_json=as_json))
 
 
 @app.command()
