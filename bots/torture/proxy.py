@@ -152,6 +152,8 @@ class _Flow:
         self.hang_up, self.reset = connection.hang_up, connection.reset
 
     async def pass_on(self, data: bytes) -> None:
+        if self._writer.is_closing():  # not every loop makes an OSError of it
+            raise ConnectionResetError("the other end was hung up")
         self._writer.write(data)
         await self._writer.drain()
 
