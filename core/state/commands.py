@@ -1,4 +1,4 @@
-"""Redis commands as plain tuples, and the two scripts that make a write and its expiry one step.
+"""Redis commands as plain tuples, and the scripts that make one step of two.
 
 A counter or hash that is written by one command and given its time to live by the next can be left
 without one when the connection breaks in between; it would then stay for ever. The scripts are short
@@ -21,6 +21,10 @@ return {n, tonumber(left)}"""
 _WRITE = """redis.call(ARGV[2], KEYS[1], unpack(ARGV, 3))
 return redis.call('EXPIRE', KEYS[1], ARGV[1])"""
 
+_RAISE = """local n = math.max(tonumber(redis.call('GET', KEYS[1]) or 0), tonumber(ARGV[1]))
+if n > 0 then redis.call('SET', KEYS[1], string.format('%d', n)) end
+return n"""
+
 
 def pack(commands: Iterable[Command]) -> bytes:
     """Commands as bytes of the protocol. Raises TypeError or ValueError for what has no such form."""
@@ -35,6 +39,11 @@ def count(key: str, seconds: int) -> Command:
 def write(key: str, seconds: int, verb: str, *args: str | bytes) -> Command:
     """Do one write on `key` and let it live for so many seconds from now."""
     return ("EVAL", _WRITE, 1, key, seconds, verb, *args)
+
+
+def keep_highest(key: str, number: int) -> Command:
+    """Raise a number that is never lowered, and never made of 0. Reply: the number."""
+    return ("EVAL", _RAISE, 1, key, number)
 
 
 def as_text(reply: Reply) -> dict[str, str]:

@@ -46,3 +46,8 @@ def features(channel: str) -> str:
 def experiment(name: str) -> str:
     """Hash: the variants of an experiment and their weights."""
     return f"ab_test:{name}"
+
+
+def beat(deployment: UUID) -> str:
+    """Number: the highest beat of a database that anybody saw; it stays for ever."""
+    return f"fence:beat:{{{deployment}}}"

@@ -18,7 +18,7 @@ from core.messages import Place
 from core.ports import Glance, Remembrance
 from core.state import context, flags, health, keys, presence, sessions
 from core.state.client import Away, Client
-from core.state.commands import count
+from core.state.commands import count, keep_highest
 from core.state.context import ContextList
 from core.state.flags import Flags
 from core.state.health import CacheHealth
@@ -149,6 +149,14 @@ class RedisState:
             read = presence.read(channel, self._now(), self._terms.presence_seconds)
             (reply,) = await self._client.ask(read)
             return presence.parse(reply)
+        return None
+
+    async def witness(self, deployment: UUID, beat: int = 0) -> int | None:
+        """Tell a beat of the database, and learn the highest that anybody told; None while Redis is away or
+        knows of none."""
+        with suppress(Away):
+            (known,) = await self._client.ask(keep_highest(keys.beat(deployment), beat))
+            return int(known) or None
         return None
 
     async def check(self) -> CacheHealth:

@@ -169,3 +169,16 @@ async def test_health_gives_the_servers_figures(server: Valkey, state: RedisStat
     assert health.hit_rate is not None
     assert 0 <= health.hit_rate <= 1
     assert health.version.split(".")[0].isdigit()
+
+
+async def test_a_witness_remembers_the_highest_for_ever(server: Valkey, state: RedisState) -> None:
+    deployment = uuid4()
+    assert await state.witness(deployment) is None
+    assert await _keys(server, "fence:*") == []
+    assert [await state.witness(deployment, beat) for beat in (7, 9, 8, 1 << 52)] == [7, 9, 9, 1 << 52]
+    assert await state.witness(deployment) == 1 << 52
+    assert await state.witness(uuid4()) is None
+    assert await server.client.ttl(f"fence:beat:{{{deployment}}}") == -1
+    await server.kill()
+    assert await state.witness(deployment, 1 << 53) is None
+    await server.start()

@@ -68,14 +68,14 @@ async def test_a_storm_of_cancellations_costs_no_connection(
     engine: AsyncEngine, outside: AsyncEngine
 ) -> None:
     """Each a little later, from before the connection is opened to after the commit."""
-    for turns in itertools.count(0, 5):
+    for turns in itertools.count():
         task = asyncio.create_task(write(engine))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
         if not isinstance((await asyncio.gather(task, return_exceptions=True))[0], asyncio.CancelledError):
             break
-    assert turns > 50
+    assert turns > 20
     await reaches(outside, BUSY, 0)
     pool = check_pool(engine)
     assert pool is not None

@@ -1,0 +1,77 @@
+"""Stands guard over the database: once before a starting gateway takes any work, then every second.
+
+What this process saw and what Redis was told are the two witnesses that a database may be behind. The rule
+and the rows are in `core/store/fence.py`.
+"""
+
+from collections.abc import Sequence
+
+import structlog
+
+from bots.health import Check, Probe
+from core.errors import StoreError
+from core.observe import Metrics
+from core.state.redis_state import RedisState
+from core.store.fence import Fence, PostgresFence
+
+log = structlog.get_logger(__name__)
+
+MEND = "look at `parley fence status`, then `parley fence lift`"
+
+
+class Guard:
+    """`start` before anything is claimed, `watch` each second."""
+
+    def __init__(self, fence: PostgresFence, state: RedisState, metrics: Metrics) -> None:
+        self._fence = fence
+        self._state = state
+        self._metrics = metrics
+        self._remembered: int | None = None
+        self._standing: Fence | None = None
+
+    async def start(self) -> None:
+        """Raises `StoreUnavailable`."""
+        self._metrics.fenced.set(0)
+        known = await self._fence.deployment()
+        self._remembered = await self._state.witness(known) if known else None
+        await self._beat(starts=True)
+
+    async def watch(self) -> None:
+        await self._beat(starts=False)
+
+    async def _beat(self, *, starts: bool) -> None:
+        """What others told Redis until now is remembered for the next beat, as the rule wants it."""
+        beat = await self._fence.beat(self._remembered, starts=starts)
+        told = await self._state.witness(beat.deployment, beat.number)
+        self._remembered = max(beat.number, told or 0)
+        self._tell(beat.fence)
+
+    def _tell(self, fence: Fence | None) -> None:
+        self._metrics.fenced.set(fence is not None)
+        if fence is not None and fence != self._standing:
+            log.error(
+                "fenced: messages are accepted, but nothing is answered",
+                reason=fence.reason,
+                raised_at=f"{fence.raised_at:%Y-%m-%d %H:%M:%S} UTC",
+                mend=MEND,
+            )
+        elif fence is None and self._standing is not None:
+            log.warning("the fence is lifted: work goes on")
+        self._standing = fence
+
+
+def probe(fence: PostgresFence) -> Probe:
+    """The check `fence`: one that stands is a fault, though messages are accepted. A database that is away,
+    or older than fences, has its own checks."""
+
+    async def look() -> Sequence[Check]:
+        try:
+            standing = await fence.standing()
+        except StoreError:
+            return []
+        if standing is None:
+            return [Check(name="fence", state="ok", detail="none stands")]
+        detail = f"nothing is answered since {standing.raised_at:%Y-%m-%d %H:%M:%S} UTC: {standing.reason}"
+        return [Check(name="fence", state="failed", detail=detail, mend=f"{MEND[:1].upper()}{MEND[1:]}.")]
+
+    return look
