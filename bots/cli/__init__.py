@@ -116,10 +116,11 @@ def check() -> None:
 
 @app.command()
 def torture(
-    messages: Annotated[int, typer.Option(min=1, help="How many messages are said.")] = 200,
-    users: Annotated[int, typer.Option(min=1, help="By how many users.")] = 50,
-    instances: Annotated[int, typer.Option(min=1, help="Gateway processes.")] = 2,
-    kills: Annotated[int, typer.Option(min=0, help="How often one of them is killed.")] = 0,
+    minutes: Annotated[float, typer.Option(min=0, help="All kinds of faults for so long.")] = 0,
+    messages: Annotated[int | None, typer.Option(min=1, help="How many messages are said.")] = None,
+    users: Annotated[int | None, typer.Option(min=1, help="By how many users.")] = None,
+    instances: Annotated[int | None, typer.Option(min=1, help="Gateway processes.")] = None,
+    kills: Annotated[int, typer.Option(min=0, help="Without --minutes: how many are killed.")] = 0,
     redeliver: Annotated[float, typer.Option(min=0, max=100, help="Percent of events delivered twice.")] = 0,
     channels: Annotated[str, typer.Option(help="Where: telegram,discord,slack. Empty: all.")] = "",
     seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = 1,
@@ -129,22 +130,26 @@ def torture(
 ) -> None:
     """Prove that nothing is lost or answered twice: load, kills, and a checker."""
     from bots.cli.torture import torture as prove
-    from bots.torture.plan import Plan
+    from bots.torture.plan import Plan, storming
     from bots.torture.platforms import UnknownChannel, choose
 
     try:
         chosen = choose(channels)
     except UnknownChannel as error:
         raise typer.BadParameter(str(error)) from error
+    if minutes and kills:
+        raise typer.BadParameter("--kills goes without --minutes, which draws its own")
+    given = {"messages": messages, "users": users, "instances": instances}
+    usual = storming(minutes) if minutes else {}
+    size = usual | {name: value for name, value in given.items() if value is not None}
     plan = Plan(
         channels=chosen,
-        messages=messages,
-        users=users,
-        instances=instances,
         kills=kills,
         redeliver=redeliver,
         seed=seed,
         lease=lease,
+        minutes=minutes,
+        **size,
     )
     _run(prove(plan, as_json=as_json, home=home))
 

@@ -33,6 +33,11 @@ class Crowd:
         self._said: list[Said] = []
 
     @property
+    def spoken(self) -> int:
+        """How many were said so far."""
+        return len(self._said)
+
+    @property
     def said(self) -> list[Said]:
         """In the order said."""
         return [self._platforms[said.channel].heard(said) for said in self._said]

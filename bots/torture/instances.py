@@ -86,9 +86,17 @@ class Instance:
 
     async def kill(self) -> None:
         """End it as `kill -9` does; returns when it is gone. That it was gone already is a crash."""
-        if self._process is not None and self._process.returncode is not None:
+        if self._process is not None and self._process.returncode is not None and self._ready.is_set():
             self.crashes.append(self._process.returncode)
         await self._end(signal.SIGKILL)
+
+    async def raise_up(self) -> None:
+        """Start it again where it ended before it was ready, as whoever looks after services does: a start
+        may find a store away. One that ended later has crashed, which its next kill tells."""
+        process = self._process
+        if process is not None and process.returncode is not None and not self._ready.is_set():
+            await self._end(signal.SIGKILL)
+            await self.start()
 
     async def freeze(self, seconds: float) -> None:
         """Let it stand still for so long, as a machine that swaps or moves does."""
@@ -104,7 +112,8 @@ class Instance:
 
     async def renew(self) -> None:
         """Ask it to end and start the next, as a deploy does."""
-        if code := await self.stop():
+        was_ready = self.ready
+        if (code := await self.stop()) and was_ready:
             self.crashes.append(code)
         await self.start()
 

@@ -108,6 +108,11 @@ class Plan:
         ]
 
 
+def storming(minutes: float) -> dict[str, int]:
+    """The usual size of a run that lasts so long."""
+    return {"messages": max(1, round(minutes * 60 * A_SECOND)), "users": 90, "instances": 3}
+
+
 def _place(user: int, order: int) -> tuple[str, str | None]:
     """In private; or in a group of a few users, or in a thread of it, which is a conversation of its own.
     `order` is the user's among those of the channel."""

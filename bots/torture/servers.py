@@ -7,10 +7,11 @@ before we want it. Each dies with this process, however this one ends.
 import asyncio
 import contextlib
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -25,6 +26,7 @@ from core.embedded.server import Engine, open_log
 from core.embedded.valkey import SOCKET, Valkey
 from core.errors import ParleyError
 
+Result = TypeVar("Result")
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.01
 
@@ -33,8 +35,33 @@ class StoreNotStarted(ParleyError):
     """A store ended, or took too long, before it answered; the text says which and where its log is."""
 
 
+class There(Protocol):
+    """Runs a coroutine where processes can be started."""
+
+    async def __call__(self, call: Coroutine[Any, Any, Result]) -> Result: ...
+
+
 class Store:
     """One server. `up` from the moment it answers until it is killed."""
+
+    def __init__(self, server: "Server", there: There) -> None:
+        self._server = server
+        self._there = there
+        self.up = False
+
+    async def start(self) -> None:
+        """Return when it answers. Raises `StoreNotStarted`."""
+        await self._there(self._server.start())
+        self.up = True
+
+    async def kill(self) -> None:
+        """End it without a last word, as `immediate` and `kill -9` do; returns when it is gone."""
+        self.up = False
+        await self._there(self._server.kill())
+
+
+class Server:
+    """The process of a store and what it stands on."""
 
     def __init__(
         self, engine: Engine, account: Account, folder: Path, answers: Callable[[], Awaitable[bool]]
@@ -45,10 +72,8 @@ class Store:
         self._account = account
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
-        self.up = False
 
     async def start(self) -> None:
-        """Return when it answers. Raises `StoreNotStarted`."""
         name = self._engine.name
         # Every process of a server inherits its lock: whoever gets it is alone with the data.
         lock = await asyncio.to_thread(take, self._folder / f"{name}.lock")
@@ -62,11 +87,9 @@ class Store:
             os.close(output)
             lock.release()
         await self._until_it_answers()
-        self.up = True
 
     async def kill(self) -> None:
-        """End it without a last word, as `immediate` and `kill -9` do; returns when it is gone."""
-        process, self._process, self.up = self._process, None, False
+        process, self._process = self._process, None
         if process is not None:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(self._engine.force)
@@ -121,17 +144,37 @@ async def open_stores(home: Path) -> AsyncIterator[Stores]:
     """Both servers, up and durable (fsync on), killed at the end."""
     folder = await asyncio.to_thread(prepare, home)
     account = unprivileged()
-    bin, program = await find_postgres(account), await find_valkey(account)
-    database = Postgres(bin=bin, folder=folder, account=account, durable=True)
-    cache = Valkey(program=program, folder=folder, account=account, durable=True)
-    socket = reach(folder) / cache.name / SOCKET
-    postgres = Store(database, account, folder, database.answers)
-    valkey = Store(cache, account, folder, lambda: _pongs(socket))
+    async with _nursery() as there:
+        bin, program = await there(find_postgres(account)), await there(find_valkey(account))
+        database = Postgres(bin=bin, folder=folder, account=account, durable=True)
+        cache = Valkey(program=program, folder=folder, account=account, durable=True)
+        socket = reach(folder) / cache.name / SOCKET
+        postgres = Store(Server(database, account, folder, database.answers), there)
+        valkey = Store(Server(cache, account, folder, lambda: _pongs(socket)), there)
+        try:
+            await asyncio.gather(postgres.start(), valkey.start())
+            yield Stores(folder, postgres, valkey)
+        finally:
+            await asyncio.gather(postgres.kill(), valkey.kill())
+
+
+@asynccontextmanager
+async def _nursery() -> AsyncIterator[There]:
+    """Run coroutines on a plain loop in a thread of its own: uvloop starts no process as another account, and
+    a process that dies with its parent dies with the thread that started it."""
+    loop = asyncio.SelectorEventLoop()
+    thread = threading.Thread(target=loop.run_forever, name="stores", daemon=True)
+    thread.start()
+
+    async def there(call: Coroutine[Any, Any, Result]) -> Result:
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(call, loop))
+
     try:
-        await asyncio.gather(postgres.start(), valkey.start())
-        yield Stores(folder, postgres, valkey)
+        yield there
     finally:
-        await asyncio.gather(postgres.kill(), valkey.kill())
+        loop.call_soon_threadsafe(loop.stop)
+        await asyncio.to_thread(thread.join)
+        loop.close()
 
 
 async def _pongs(socket: Path) -> bool:

@@ -1,178 +1,188 @@
-"""One trial from end to end: servers, simulators and gateway processes up, the crowd speaks, processes
-die, it grows quiet, everybody stops, and what is left is judged.
-
-Whatever is started here is ended here, on Ctrl-C too.
+"""One trial from end to end: the crowd speaks, faults strike, it grows quiet, everybody stops, and what is
+left is judged.
 """
 
 import asyncio
-import contextlib
-import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.exc import SQLAlchemyError
 
-from bots.simulators.model import ModelSimulator
 from bots.torture.checker import check
 from bots.torture.crowd import Answerer, Crowd
-from bots.torture.evidence import gather
-from bots.torture.instances import Instance, gateway_environment
-from bots.torture.plan import Plan
-from bots.torture.platforms import KNOWN, Platform
-from bots.torture.recovery import Recovery
+from bots.torture.evidence import Evidence, gather
+from bots.torture.faults import Kill, mended
+from bots.torture.plan import Plan, Speech
 from bots.torture.report import Report
-from core.embedded import embedded_pair
-from core.store import schema
-from core.store.database import open_engine
+from bots.torture.scene import LOOK_SECONDS, PATIENCE, Say, Scene, open_scene
+from bots.torture.storm import Blow, storm
 
-PATIENCE = 20.0
-"""Seconds without any progress after which a trial counts as quiet, with whatever is open then."""
-LOOK_SECONDS = 0.1
-
-Say = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
-    """Everything that is up during a trial."""
-
-    platforms: Mapping[str, Platform]
-    model: ModelSimulator
-    engine: AsyncEngine
-    instances: tuple[Instance, ...]
-
-    def somebody_ready(self) -> bool:
-        return any(instance.ready for instance in self.instances)
-
-    async def all_ready(self) -> None:
-        """Return when each instance hears what is said on each platform; a log tells when it begins to."""
-        await asyncio.gather(*(instance.until_ready() for instance in self.instances))
-        async with asyncio.timeout(PATIENCE):
-            while any(each.listeners() < len(self.instances) for each in self.platforms.values()):  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_SECONDS)
-
-    async def delivered(self) -> None:
-        """Return when no platform brings anything any more, or too long still does."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
-                await asyncio.gather(*(each.delivered() for each in self.platforms.values()))
-
-    async def stop(self) -> list[int]:
-        """Ask all instances to end; their exit codes, and those of instances that crashed before."""
-        codes = await asyncio.gather(*(instance.stop() for instance in self.instances))
-        return [*codes, *(code for instance in self.instances for code in instance.crashes)]
+PROGRESS_SECONDS = 15.0
+TEND_SECONDS = 0.3
+SETTLE_SECONDS = 10.0
+"""After quiet; then nothing may be held, reserved or on its way any more."""
+PROGRESS = """
+    SELECT count(*) FILTER (WHERE state = 'done') AS done, count(*) AS accepted, sum(attempts) AS attempts,
+           (SELECT count(*) FROM model_calls) AS calls FROM inbox"""
+OPEN = """
+    SELECT (SELECT count(*) FROM conversations WHERE lease_owner IS NOT NULL OR wake_at IS NOT NULL)
+         + (SELECT count(*) FROM outbox WHERE state IN ('pending', 'sending'))
+         + (SELECT count(*) FROM model_calls WHERE state = 'reserved')"""
 
 
 async def endure(plan: Plan, say: Say, home: Path | None = None) -> Report:
     """Run the plan; `say` gets a line for people at each stage. `home` keeps logs and data afterwards."""
     async with open_scene(plan, say, home) as scene:
-        crowd = Crowd(scene.platforms)
-        answerer = Answerer(scene.model, plan.seed)
-        scene.model.answer = answerer
-        if plan.redeliver:
-            for platform in scene.platforms.values():
-                platform.redeliver(plan.redeliver, plan.seed)
-        recovery = Recovery(scene.engine, scene.somebody_ready)
-        where = ", ".join(plan.channels)
-        say(f"{plan.users} users say {plan.messages} messages on {where}, {plan.kills} kills")
-        loop = asyncio.get_running_loop()
+        trial = Trial(plan, scene, say)
+        seconds = await trial.run()
+        evidence = await trial.evidence()
+        say("judging")
+        verdict = await asyncio.to_thread(check, evidence)
+    return Report(
+        plan=plan,
+        verdict=verdict,
+        faults=trial.struck,
+        recovery=tuple(scene.recovery.seconds),
+        seconds=seconds,
+    )
+
+
+class Trial:
+    """A plan on a scene. `struck` counts the faults that were inflicted, by kind."""
+
+    def __init__(self, plan: Plan, scene: Scene, say: Say) -> None:
+        self.struck: Counter[str] = Counter()
+        self._plan = plan
+        self._scene = scene
+        self._say = say
+        self._crowd = Crowd(scene.platforms)
+        self._answerer = Answerer(scene.model, plan.seed)
+        self._exits: list[int] = []
+        scene.model.answer = self._answerer
+
+    async def run(self) -> float:
+        """Both acts of the plan until it is quiet and everybody has stopped; how many seconds it took."""
+        plan, loop = self._plan, asyncio.get_running_loop()
         begun = loop.time()
-        await _play(plan, scene, crowd, recovery)
-        await scene.delivered()
+        before, meanwhile = plan.acts()
+        self._redeliver()
+        await self._crowd.speak(before, at_once=True)
+        await self._until_quiet(len(before))
+        await self._together(meanwhile)
+        await self._scene.all_ready()
+        await self._until_quiet(plan.messages)
+        await self._scene.delivered()
         seconds = loop.time() - begun
-        say("quiet; stopping the instances")
-        exits = await scene.stop()
-        evidence = await gather(
+        await self._settled()
+        await self._scene.recovery.finish(plan.lease + SETTLE_SECONDS)
+        self._say("quiet; stopping the instances")
+        self._exits = await self._scene.stop()
+        return seconds
+
+    async def evidence(self) -> Evidence:
+        scene = self._scene
+        return await gather(
             scene.engine,
-            crowd.said,
+            self._crowd.said,
             [shown for platform in scene.platforms.values() for shown in platform.shown()],
-            answerer.prompts,
+            self._answerer.prompts,
             scene.model.calls,
-            kills=plan.kills,
-            exits=exits,
+            kills=self.struck["kill"],
+            exits=self._exits,
+            freezes=self.struck["freeze"],
+            reordered=self._scene.platforms if self._plan.minutes else (),
         )
-    return Report(plan=plan, verdict=check(evidence), recovery=tuple(recovery.seconds), seconds=seconds)
 
+    def _redeliver(self) -> None:
+        if self._plan.redeliver:
+            for platform in self._scene.platforms.values():
+                platform.redeliver(self._plan.redeliver, self._plan.seed)
 
-@asynccontextmanager
-async def open_scene(plan: Plan, say: Say, home: Path | None) -> AsyncIterator[Scene]:
-    """Durable servers (fsync on), the simulators, and every instance ready."""
-    async with AsyncExitStack() as stack:
-        folder = home or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-torture-")))
-        pair = await stack.enter_async_context(embedded_pair(folder / "pair", say=say))
-        assert pair.database_url is not None
-        assert pair.redis_url is not None
-        await schema.upgrade(pair.database_url)
-        engine = open_engine(pair.database_url)
-        stack.push_async_callback(engine.dispose)
-        platforms: dict[str, Platform] = {}
-        for name in plan.channels:
-            platform = KNOWN[name]()
-            await stack.enter_async_context(platform.simulator)
-            platforms[name] = platform
-        model = await stack.enter_async_context(ModelSimulator())
-        environment = gateway_environment(
-            [platform.environment for platform in platforms.values()],
-            model=model.url,
-            database=pair.database_url,
-            redis=pair.redis_url,
-            lease=plan.lease,
-        )
-        instances = tuple(
-            Instance(folder / f"i{n}", environment, plan.channels) for n in range(1, plan.instances + 1)
-        )
-        for instance in instances:
-            stack.push_async_callback(instance.kill)
-            await instance.start()
-        scene = Scene(platforms=platforms, model=model, engine=engine, instances=instances)
-        await scene.all_ready()
-        say(f"{plan.instances} instances are ready")
-        yield scene
+    async def _together(self, speeches: Sequence[Speech]) -> None:
+        """The crowd talks while the faults strike; no fault begins later than the crowd may talk."""
+        plan = self._plan
+        where = ", ".join(plan.channels)
+        self._say(f"{plan.users} users say {plan.messages} messages on {where}, {self._threat()}")
+        beside = [asyncio.create_task(each) for each in (self._tell(), self._tend())]
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._crowd.speak(speeches), name="crowd")
+                for name, blows in self._tracks().items():
+                    group.create_task(self._strike(blows), name=name)
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+        await mended(self._scene)
 
+    def _threat(self) -> str:
+        plan = self._plan
+        return f"{plan.minutes:g} minutes of faults" if plan.minutes else f"{plan.kills} kills"
 
-async def _play(plan: Plan, scene: Scene, crowd: Crowd, recovery: Recovery) -> None:
-    """Both acts of the plan; returns when it is quiet."""
-    before, meanwhile = plan.acts()
-    await crowd.speak(before, at_once=True)
-    await _until_quiet(scene.engine, len(before))
-    async with asyncio.TaskGroup() as group:
-        group.create_task(crowd.speak(meanwhile), name="crowd")
-        group.create_task(_strike(plan, scene, recovery), name="kills")
-    await scene.all_ready()
-    await _until_quiet(scene.engine, plan.messages)
+    def _tracks(self) -> dict[str, list[Blow]]:
+        plan = self._plan
+        if plan.minutes:
+            return storm(plan.seed, plan.seconds, plan.lease, plan.channels)
+        return {"kills": [Blow(at=strike.at, fault=Kill(draw=strike.draw)) for strike in plan.strikes()]}
 
+    async def _strike(self, blows: Sequence[Blow]) -> None:
+        """One after another, each at its moment or as soon as the one before it is over."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        for blow in blows:
+            await asyncio.sleep(max(0.0, start + blow.at - loop.time()))
+            if self._plan.minutes and loop.time() - start > self._plan.seconds:
+                return
+            await blow.fault.inflict(self._scene)
+            self.struck[blow.fault.kind] += 1
 
-async def _strike(plan: Plan, scene: Scene, recovery: Recovery) -> None:
-    """Kill at the planned moments and start again at once; what the dead held is watched meanwhile."""
-    loop = asyncio.get_running_loop()
-    start = loop.time()
-    async with asyncio.TaskGroup() as watching:
-        for strike in plan.strikes():
-            await asyncio.sleep(max(0.0, start + strike.at - loop.time()))
-            victim = scene.instances[int(strike.draw * len(scene.instances))]
-            pid = victim.pid
-            await victim.kill()
-            if pid is not None:
-                watching.create_task(recovery.watch(pid), name=f"recovery of {pid}")
-            await victim.start()
+    async def _tend(self) -> None:
+        while True:
+            await asyncio.sleep(TEND_SECONDS)
+            await self._scene.tend()
 
-
-async def _until_quiet(engine: AsyncEngine, messages: int) -> None:
-    """Every message is done, or nothing has moved for long."""
-    loop = asyncio.get_running_loop()
-    before, moved_at = "", loop.time()
-    while loop.time() - moved_at < PATIENCE:
-        async with engine.connect() as connection:
-            progress = text(
-                "SELECT count(*) FILTER (WHERE state = 'done'), count(*), sum(attempts),"
-                " (SELECT count(*) FROM model_calls) FROM inbox"
+    async def _tell(self) -> None:
+        """A line for people every now and then, for as long as faults strike."""
+        loop = asyncio.get_running_loop()
+        start = loop.time()
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            done, accepted, *_ = await self._progress() or (None, None)
+            said, struck = self._crowd.spoken, self.struck.total()
+            self._say(
+                f"{loop.time() - start:.0f} of {self._plan.seconds:.0f} s: {struck} faults,"
+                f" {said} said, {accepted if accepted is not None else '?'} accepted,"
+                f" {done if done is not None else '?'} done"
             )
-            done, *rest = (await connection.execute(progress)).one()
-        if done >= messages:
-            return
-        if (now := f"{done} {rest}") != before:
-            before, moved_at = now, loop.time()
-        await asyncio.sleep(LOOK_SECONDS)
+
+    async def _progress(self) -> tuple[int, ...] | None:
+        return await self._asked(PROGRESS)
+
+    async def _until_quiet(self, messages: int) -> None:
+        """Every message is done, or nothing has moved for long."""
+        loop = asyncio.get_running_loop()
+        before, moved_at = None, loop.time()
+        while loop.time() - moved_at < PATIENCE:
+            now = await self._progress()
+            if now is not None and now[0] >= messages:
+                return
+            if now != before:
+                before, moved_at = now, loop.time()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _settled(self) -> None:
+        """Return when nothing is held, reserved or on its way; or after as long as that may take."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self._plan.lease + SETTLE_SECONDS
+        while loop.time() < until and await self._asked(OPEN) != (0,):  # noqa: ASYNC110
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def _asked(self, statement: str) -> tuple[int, ...] | None:
+        """The row of a statement; None while the database is away."""
+        try:
+            async with self._scene.engine.connect() as connection:
+                return tuple((await connection.execute(text(statement))).one())
+        except (SQLAlchemyError, OSError):
+            return None
