@@ -6,6 +6,7 @@ It only joins the parts: `receive` and `translate` bring messages in, `markup` a
 from collections.abc import Sequence
 
 from bots.discord import commands, send
+from bots.discord.gaps import Fetched
 from bots.discord.markup import MAX_TEXT, split
 from bots.discord.receive import Patience, Receiver
 from bots.discord.wire import Line, Pace
@@ -40,6 +41,7 @@ class DiscordChannel:
         self._me: Identity | None = None
         self._names: frozenset[str] = frozenset()
         self._cursors: Cursors | None = None
+        self._fetched: Fetched = lambda _: None
         self._traits = Traits(
             max_text=MAX_TEXT,
             streaming="edit" if stream else "none",
@@ -77,6 +79,7 @@ class DiscordChannel:
             stored=self._cursors,
             names=self._names,
             patience=self._patience,
+            fetched=self._fetched,
         )
         await receiver.run()
 
@@ -86,6 +89,10 @@ class DiscordChannel:
 
     def remember_with(self, cursors: Cursors) -> None:
         self._cursors = cursors
+
+    def count_fetched_with(self, count: Fetched) -> None:
+        """`count` is told how many messages a history had that the gateway had not told."""
+        self._fetched = count
 
     def split(self, text: str) -> tuple[str, ...]:
         return split(text)

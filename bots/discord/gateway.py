@@ -28,6 +28,9 @@ Heard = Callable[[str, dict[str, Any]], Awaitable[None]]
 
 OPENING_SECONDS = 60.0
 CLOSING_SECONDS = 2.0
+FAREWELL, UNTIL_LATER = 1000, 4000
+"""With the first a session is over: after this process nobody could go on with it. With the second Discord
+keeps it for a RESUME. https://docs.discord.com/developers/events/gateway#disconnecting"""
 NO_CONTENT_INTENT = (
     "Discord does not give this application the message content intent: switch it on at"
     " https://discord.com/developers/applications under Bot, Privileged Gateway Intents, or unset"
@@ -83,12 +86,29 @@ class Gateway:
     def __init__(self, line: Line, heard: Heard) -> None:
         self._line = line
         self._heard = heard
+        self._wanted = asyncio.Event()
+        self._wanted.set()
+        self._limit: asyncio.Timeout | None = None
+
+    def hang_up(self) -> None:
+        """Close the connection until `call_again`, so that the session can be gone on with then: what was not
+        handed on is told again, or else is in the histories."""
+        if self._wanted.is_set():
+            log.warning("Discord's gateway is left until what it told can be stored")
+        self._wanted.clear()
+        if self._limit is not None and not self._limit.expired():
+            self._limit.reschedule(asyncio.get_running_loop().time())
+
+    def call_again(self) -> None:
+        """The reason for hanging up is over; nothing where there was none."""
+        self._wanted.set()
 
     async def listen(self) -> None:
         """Hand on events until cancelled, resuming the session where that works. Raises `Unauthorized`,
         `Rejected`, or `NotSent` when the gateway is away."""
         session, failures, initial = Session(), 0, True
         while True:
+            await self._wanted.wait()
             try:
                 await self._converse(session, initial=initial)
             except ReconnectWebSocket as error:
@@ -101,6 +121,8 @@ class Gateway:
                 if isinstance(error, Unauthorized | Rejected):
                     raise
                 reason = type(error).__name__
+            if not self._wanted.is_set():
+                reason, session.told = "the store is away", True
             failures, initial = (0 if session.told else failures + 1), False
             session.told = False
             if failures >= self._line.pace.tries:
@@ -112,6 +134,7 @@ class Gateway:
     async def _converse(self, session: Session, *, initial: bool) -> None:
         """One connection, from HELLO to its end, which is always an exception."""
         socket: Socket | None = None
+        code = UNTIL_LATER
 
         async def note(name: str, data: dict[str, Any]) -> None:
             session.told = session.told or name in ("READY", "RESUMED")
@@ -128,14 +151,19 @@ class Gateway:
                     resume=session.can_resume,
                 )
             socket.heard = note
-            while True:
-                await socket.poll_event()
+            async with asyncio.timeout(None if self._wanted.is_set() else 0.0) as self._limit:
+                while True:
+                    await socket.poll_event()
+        except asyncio.CancelledError:
+            code = FAREWELL
+            raise
         finally:
+            self._limit = None
             if socket is not None:
                 session.keep(socket)
                 with suppress(Exception):
                     async with asyncio.timeout(CLOSING_SECONDS):
-                        await socket.close(code=1000)
+                        await socket.close(code=code)
 
     async def _gateway(self) -> URL:
         """https://docs.discord.com/developers/events/gateway#get-gateway-bot"""

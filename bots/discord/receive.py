@@ -1,120 +1,55 @@
-"""What the gateway tells, handed in; and what it told to nobody, fetched.
+"""What the gateway tells, handed in.
 
 Discord acknowledges nothing and repeats only while a session can be resumed. So a cursor per channel says up
-to which message all is committed, and whenever a new session begins, the history after each cursor is read.
-What comes live from a channel meanwhile waits its turn; that a message is taken once is left to its dedupe
-key. The queue is bounded: when the store is away, the gateway is not read from, and repeats later.
+to which message all is committed (`cursors.py`), and what was told to nobody is read from the histories
+(`gaps.py`). That a message is taken once is left to its dedupe key. The queue is bounded: when the store is
+away, the gateway is not read from, and soon hung up on, and repeats later.
 https://docs.discord.com/developers/events/gateway#resuming
 """
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence, Set
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bots.discord import commands, send
+from bots.discord.cursors import Progress, Step
+from bots.discord.gaps import Fetched, Gaps
 from bots.discord.gateway import Gateway, backoff
-from bots.discord.ids import Cursor, interaction_of, lowest_id, made_at, read_cursor
-from bots.discord.translate import is_direct, translate, translate_command
+from bots.discord.ids import interaction_of
+from bots.discord.translate import (
+    is_direct,
+    translate,
+    translate_command,
+    translate_deletions,
+    translate_edit,
+)
 from bots.discord.wire import Line
-from core.errors import Ambiguous, ChannelError, NotSent, StoreError, StoreUnavailable
+from core.errors import ChannelError, StoreUnavailable
 from core.messages import Account, Identity, InboundMessage
+from core.points import reach
 from core.ports import Accept, Cursors
 
 log = logging.getLogger(__name__)
 
-WAITING = 1000
 BATCH = 100
-AT_ONCE = 4
-KNOWN_FOR = timedelta(days=30)
-BACK = timedelta(hours=24)
-FETCH_TRIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Seconds: pauses while the store is away, from and to; how long a command may wait for it; and between
-    two looks whether cursors have moved."""
+    """Seconds: pauses while the store is away, from and to; how long a command may wait for it, and how long
+    the gateway; between two looks whether cursors have moved, between two looks through all histories, and
+    between two calls for that. `room` is how many events may wait for the store."""
 
     error: tuple[float, float] = (0.5, 30.0)
     command: float = 10.0
+    store: float = 30.0
     cursors: float = 3.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
-    """A message of a channel, in its order. `message` is None for one that is not for the bot, and which only
-    moves the cursor; `opens` when the channel is to have one from now on."""
-
-    chat: str
-    id: int
-    direct: bool
-    message: InboundMessage | None = None
-    opens: bool = False
-
-
-class Progress:
-    """The cursors of one account: as stored, and how they moved since."""
-
-    def __init__(self, stored: Cursors | None) -> None:
-        self._stored = stored
-        self._known: dict[str, Cursor] = {}
-        self._moved: dict[str, str] = {}
-        self._opened = asyncio.Event()
-
-    async def read(self) -> None:
-        """Once, before all else; what is older than a month is forgotten. Raises `StoreError`."""
-        oldest = datetime.now(UTC) - KNOWN_FOR
-        for chat, told in (await self._stored.read() if self._stored else {}).items():
-            cursor = read_cursor(told)
-            if cursor is not None and chat.isdecimal() and (made_at(cursor.message) or oldest) >= oldest:
-                self._known[chat] = cursor
-
-    def chats(self) -> Mapping[str, Cursor]:
-        return dict(self._known)
-
-    async def open(self, steps: Sequence[Step]) -> None:
-        """Store where new chats begin, before anything of theirs is handed in: after a sudden end nobody else
-        could tell which histories to read."""
-        new = [step for step in steps if step.message is not None and step.chat not in self._known]
-        for step in reversed(new):
-            self._known[step.chat] = Cursor(message=step.id - 1, direct=step.direct)
-            self._moved[step.chat] = str(self._known[step.chat])
-        if new:
-            await self.save()
-
-    def move(self, step: Step) -> None:
-        known = self._known.get(step.chat)
-        if known is None and not (step.message or step.opens):
-            return
-        if known is None or step.id > known.message:
-            self._known[step.chat] = Cursor(message=step.id, direct=step.direct)
-            self._moved[step.chat] = str(self._known[step.chat])
-            if known is None:
-                self._opened.set()
-
-    async def save(self) -> None:
-        """Lazily: what is read again is known by its dedupe key."""
-        moved, self._moved = self._moved, {}
-        if not moved or self._stored is None:
-            return
-        try:
-            await self._stored.move(moved)
-        except StoreError as error:
-            self._moved = {**moved, **self._moved}
-            log.warning("Discord's cursors wait to be stored: %s", error)
-
-    async def save_for_ever(self, seconds: float) -> None:
-        """A channel that is new at once: without a cursor nobody would look there again."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._opened.wait()
-            self._opened.clear()
-            await self.save()
+    look: float = 600.0
+    fetch: float = 0.125
+    room: int = 1000
 
 
 class Receiver:
@@ -130,24 +65,36 @@ class Receiver:
         stored: Cursors | None,
         names: Set[str],
         patience: Patience,
+        fetched: Fetched,
     ) -> None:
         """`names` are the commands that may be said as `!name` without a mention."""
         self._line, self._me, self._account, self._accept = line, me, account, accept
         self._names, self._patience = names, patience
+        self._gateway = Gateway(line, self._heard)
         self._progress = Progress(stored)
-        self._queue: asyncio.Queue[Step] = asyncio.Queue(WAITING)
-        self._gaps: dict[str, Cursor] = {}
-        self._gapped = asyncio.Event()
-        self._held: dict[str, list[Step]] = {}
+        self._queue: asyncio.Queue[Step] = asyncio.Queue(patience.room)
+        self._gaps = Gaps(
+            line,
+            self._progress,
+            read=self._step,
+            commit=self._commit_page,
+            put=self._queue.put,
+            fetched=fetched,
+            error=patience.error,
+            pace=patience.fetch,
+            room=patience.room,
+        )
+        self._store_fails = False
         self._commands: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
         """Until cancelled. Raises `ChannelError` or `StoreError`."""
         await self._progress.read()
         tasks = [
-            asyncio.create_task(Gateway(self._line, self._heard).listen(), name="discord gateway"),
+            asyncio.create_task(self._gateway.listen(), name="discord gateway"),
             asyncio.create_task(self._hand_in(), name="discord inbox"),
-            asyncio.create_task(self._catch_up(), name="discord history"),
+            asyncio.create_task(self._gaps.fill(), name="discord histories"),
+            asyncio.create_task(self._gaps.look_around(self._patience.look), name="discord look"),
             asyncio.create_task(self._progress.save_for_ever(self._patience.cursors), name="discord cursors"),
         ]
         try:
@@ -171,48 +118,85 @@ class Receiver:
     async def _take(self, name: str, data: dict[str, Any]) -> None:
         match name:
             case "READY":
-                self._mind_the_gap()
+                self._gaps.open()
             case "MESSAGE_CREATE":
                 await self._put(self._step(data, direct=is_direct(data)))
+            case "MESSAGE_UPDATE":
+                direct = is_direct(data)
+                message = translate_edit(data, self._me, self._account, direct=direct, commands=self._names)
+                if message is not None:
+                    await self._put(_change(message))
+            case "MESSAGE_DELETE" | "MESSAGE_DELETE_BULK":
+                for message in translate_deletions(data, self._account):
+                    await self._put(_change(message))
             case "INTERACTION_CREATE" if (message := translate_command(data, self._account)) is not None:
                 task = asyncio.create_task(self._obey(message, int(data["id"])), name="discord command")
                 self._commands.add(task)
                 task.add_done_callback(self._commands.discard)
 
-    def _step(self, data: Mapping[str, Any], *, direct: bool) -> Step:
-        message = translate(data, self._me, self._account, direct=direct, commands=self._names)
-        return Step(chat=str(data["channel_id"]), id=int(data["id"]), direct=direct, message=message)
+    def _step(self, message: Mapping[str, Any], *, direct: bool) -> Step:
+        said = translate(message, self._me, self._account, direct=direct, commands=self._names)
+        return Step(chat=str(message["channel_id"]), id=int(message["id"]), direct=direct, message=said)
 
     async def _put(self, step: Step) -> None:
-        if (held := self._held.get(step.chat)) is not None:
-            held.append(step)
-        else:
-            await self._queue.put(step)
+        if await self._gaps.hold(step):
+            return
+        if self._queue.full() and self._store_fails:
+            self._gateway.hang_up()
+        await self._queue.put(step)
 
     async def _hand_in(self) -> None:
         while True:
             steps = [await self._queue.get()]
             while len(steps) < BATCH and not self._queue.empty():
                 steps.append(self._queue.get_nowait())
-            await self._commit(steps)
+            await self._progress.open(steps)
+            await self._store(self._wanted(steps))
+            self._move(steps)
 
-    async def _commit(self, steps: Sequence[Step]) -> None:
-        """Then the cursors move."""
-        await self._progress.open(steps)
-        await self._store([step.message for step in steps if step.message is not None])
+    async def _commit_page(self, steps: Sequence[Step]) -> None:
+        await self._store(self._wanted(steps))
+        reach("I5")
+        self._move(steps)
+
+    def _wanted(self, steps: Sequence[Step]) -> list[InboundMessage]:
+        """Nobody asks about changes in channels where nobody ever asked."""
+        knows = self._progress.knows
+        return [
+            step.message
+            for step in steps
+            if step.message is not None and (step.is_question or knows(step.chat))
+        ]
+
+    def _move(self, steps: Sequence[Step]) -> None:
         for step in steps:
             self._progress.move(step)
 
     async def _store(self, messages: Sequence[InboundMessage]) -> None:
-        """However long the store is away."""
+        """However long the store is away; the gateway does not wait that long."""
         failures = 0
-        while messages:
-            try:
-                return await self._accept(messages)
-            except StoreUnavailable as error:
-                failures += 1
-                log.warning("%d Discord messages wait: %s", len(messages), error)
-                await asyncio.sleep(backoff(failures, self._patience.error))
+        with self._hanging_up():
+            while messages:
+                try:
+                    await self._accept(messages)
+                    break
+                except StoreUnavailable as error:
+                    failures += 1
+                    self._store_fails = True
+                    log.warning("%d Discord messages wait: %s", len(messages), error)
+                    await asyncio.sleep(backoff(failures, self._patience.error))
+        if messages:
+            self._store_fails = False
+            self._gateway.call_again()
+
+    @contextmanager
+    def _hanging_up(self) -> Iterator[None]:
+        """Whether the store says that it is away, or nothing at all."""
+        timer = asyncio.get_running_loop().call_later(self._patience.store, self._gateway.hang_up)
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     async def _obey(self, message: InboundMessage, id: int) -> None:
         """A command: Discord wants to hear within three seconds, so first of all it is told to wait. No
@@ -231,53 +215,9 @@ class Receiver:
             return
         await self._put(Step(chat=message.place.chat, id=id, direct=message.place.direct, opens=True))
 
-    def _mind_the_gap(self) -> None:
-        """A session without a past: whatever was told to nobody is in the channels' histories."""
-        for chat, cursor in self._progress.chats().items():
-            self._gaps.setdefault(chat, cursor)
-            self._held.setdefault(chat, [])
-        self._gapped.set()
 
-    async def _catch_up(self) -> None:
-        """Fill the gaps, some channels at once, whenever there are any."""
-        lanes = asyncio.Semaphore(AT_ONCE)
-
-        async def one(chat: str, cursor: Cursor) -> None:
-            async with lanes:
-                await self._fetch(chat, cursor)
-                await self._let_go(chat)
-
-        while True:
-            await self._gapped.wait()
-            self._gapped.clear()
-            gaps, self._gaps = self._gaps, {}
-            for chat in gaps:
-                self._held.setdefault(chat, [])
-            async with asyncio.TaskGroup() as group:
-                for chat, cursor in gaps.items():
-                    group.create_task(one(chat, cursor))
-
-    async def _fetch(self, chat: str, cursor: Cursor) -> None:
-        """What was said in a channel after its cursor, at most a day back."""
-        after = cursor.message
-        if made_at(after) is not None:
-            after = max(after, lowest_id(datetime.now(UTC) - BACK))
-        for failures in range(1, FETCH_TRIES + 1):
-            try:
-                async for page in send.history(self._line, chat, after):
-                    await self._commit([self._step(each, direct=cursor.direct) for each in page])
-                    after = int(page[-1]["id"])
-                return
-            except (NotSent, Ambiguous) as error:
-                log.warning("the history of a Discord channel waits: %s", error)
-                await asyncio.sleep(max(error.retry_after or 0.0, backoff(failures, self._patience.error)))
-            except (ChannelError, KeyError, TypeError, ValueError) as error:
-                log.info("the history of a Discord channel is closed to us: %s", error)
-                return
-
-    async def _let_go(self, chat: str) -> None:
-        """What came live meanwhile follows."""
-        held = self._held[chat]
-        while held:
-            await self._queue.put(held.pop(0))
-        del self._held[chat]
+def _change(message: InboundMessage) -> Step:
+    """In its place among what is told of the channel."""
+    return Step(
+        chat=message.place.chat, id=int(message.message_id), direct=message.place.direct, message=message
+    )

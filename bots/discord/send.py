@@ -6,7 +6,7 @@ command edits the command's own answer instead, which may be repeated at any tim
 asked, and links unfold nothing. Pace and repeats are left to the core.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 
 from bots.discord.ids import (
@@ -90,9 +90,15 @@ async def read_back(line: Line, message: OutboundMessage, me: str) -> str | None
     return None
 
 
-async def history(line: Line, chat: str, after: int, pages: int = PAGES) -> AsyncIterator[Sequence[Any]]:
-    """The messages of a channel after an id, page by page, oldest first."""
-    for _ in range(pages):
+async def at_once() -> None: ...
+
+
+async def history(
+    line: Line, chat: str, after: int, turn: Callable[[], Awaitable[None]] = at_once
+) -> AsyncIterator[Sequence[Any]]:
+    """The messages of a channel after an id, page by page, oldest first; `turn` comes before each call."""
+    for _ in range(PAGES):
+        await turn()
         query = {"after": str(after), "limit": str(PAGE)}
         found = await line.call("GET", f"{CHANNEL}/messages", channel_id=chat, query=query)
         if not isinstance(found, list):

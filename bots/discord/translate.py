@@ -3,15 +3,17 @@
 In direct messages everything with text is meant for the bot. In a server it must be mentioned, replied to, or
 given a command by `!name`. Not answered: bots, webhooks, and what the system says. Without the message
 content intent Discord leaves the text empty where it neither mentions the bot nor is direct; then there is
-nothing to answer. https://docs.discord.com/developers/resources/message#message-object
+nothing to answer. Edits and deletions are changes of the message whose key they have, and no questions of
+their own. https://docs.discord.com/developers/resources/message#message-object
 """
 
 import re
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from bots.discord.ids import Interaction, dedupe_key
+from bots.discord.ids import Interaction, dedupe_key, made_at
 from core.messages import Account, Identity, InboundMessage, Place, Sender
 
 DEFAULT, REPLY = 0, 19
@@ -47,6 +49,35 @@ def translate(
         sent_at=_time(message.get("timestamp")),
         extra={"asker": str(author["id"])},
     )
+
+
+def translate_edit(
+    message: Mapping[str, Any], me: Identity, account: Account, *, direct: bool, commands: Set[str]
+) -> InboundMessage | None:
+    """The new text. Links that unfold and the like update a message too; nobody edited it then.
+    https://docs.discord.com/developers/events/gateway-events#message-update"""
+    if not message.get("edited_timestamp"):
+        return None
+    edited = translate(message, me, account, direct=direct, commands=commands)
+    return None if edited is None else replace(edited, change="edited")
+
+
+def translate_deletions(told: Mapping[str, Any], account: Account) -> list[InboundMessage]:
+    """One or many; Discord says neither whose they were nor what they said.
+    https://docs.discord.com/developers/events/gateway-events#message-delete"""
+    place = _place(str(told["channel_id"]), account, direct=is_direct(told))
+    return [
+        InboundMessage(
+            place=place,
+            sender=Sender(id="", name=""),
+            text="",
+            dedupe_key=dedupe_key("m", str(id)),
+            message_id=str(id),
+            sent_at=made_at(int(id)) or datetime.now(UTC),
+            change="deleted",
+        )
+        for id in told.get("ids") or (told["id"],)
+    ]
 
 
 def translate_command(called: Mapping[str, Any], account: Account) -> InboundMessage | None:

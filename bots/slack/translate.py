@@ -3,12 +3,14 @@
 In a direct message everything is meant for the bot. In a channel, and in its threads, it must be mentioned or
 given a command of its own; the answer goes into the thread it was asked in, or begins one. A file without a
 word becomes a message without text, so that the person is told. Not answered: other bots and our own echo,
-edits, deletions, joins. A mention comes twice, as `message` and as `app_mention`: both have one key.
+joins. A mention comes twice, as `message` and as `app_mention`: both have one key. Edits and deletions are
+changes of the message whose key they have; an edit that names us for the first time is no new question.
 https://docs.slack.dev/reference/events/message
 """
 
 import re
 from collections.abc import Container, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -19,6 +21,7 @@ from core.messages import Account, InboundMessage, Place, Sender
 Payload = Mapping[str, Any]
 
 SPOKEN = frozenset({None, "", "file_share", "thread_broadcast", "me_message"})
+TOMBSTONE = "tombstone"
 NOBODY = frozenset({"", "USLACKBOT"})
 AFTER_MENTION = " \t\n,:;"
 ANGLE = re.compile(r"<([^<>\n]+)>")
@@ -27,17 +30,30 @@ ANGLE = re.compile(r"<([^<>\n]+)>")
 def translate_event(
     payload: Payload, me: Me, account: Account, known: Container[str] = frozenset()
 ) -> InboundMessage | None:
-    """The message of an event for the bot, its mention taken off. `known` are the commands that are taken for
-    ours in a channel where nobody names us."""
+    """The message of an event for the bot, or what became of one, its mention taken off. `known` are the
+    commands that are taken for ours in a channel where nobody names us."""
     event = payload.get("event")
     if not isinstance(event, Mapping) or event.get("type") not in ("message", "app_mention"):
         return None
+    match event.get("subtype"):
+        case "message_changed":
+            return _changed(event, me, account, known)
+        case "message_deleted":
+            before = _part(event, "previous_message")
+            return _deleted(event, event.get("deleted_ts") or before.get("ts"), before, me, account)
+    message = _said(event, me, account, known)
+    # Whoever edits a message with our name in it has `app_mention` sent once more.
+    edited = event["type"] == "app_mention" and event.get("edited")
+    return replace(message, change="edited") if message is not None and edited else message
+
+
+def _said(event: Payload, me: Me, account: Account, known: Container[str]) -> InboundMessage | None:
     if event.get("subtype") not in SPOKEN or event.get("hidden") or event.get("bot_id"):
         return None
     user, chat = str(event.get("user") or ""), str(event.get("channel") or "")
     if user in NOBODY or user == me.user or not chat:
         return None
-    direct = event.get("channel_type") == "im" or (ids.is_direct(chat) and not event.get("channel_type"))
+    direct = _is_direct(event)
     text, mentioned = _unmentioned(str(event.get("text") or ""), me)
     mentioned = mentioned or event["type"] == "app_mention"
     if not (direct or mentioned or commands.is_known(text, known)):
@@ -45,6 +61,32 @@ def translate_event(
     if not (text or mentioned or event.get("files")):
         return None
     ts = str(event.get("ts") or event.get("event_ts") or "")
+    return _inbound(event, user, text, ts, account)
+
+
+def _changed(event: Payload, me: Me, account: Account, known: Container[str]) -> InboundMessage | None:
+    """Previews of links and the like change a message too, but not its text. Of a deleted message with a
+    thread below it a tombstone stays. https://docs.slack.dev/reference/events/message/message_changed"""
+    now, before = _part(event, "message"), _part(event, "previous_message")
+    if now.get("subtype") == TOMBSTONE:
+        return _deleted(event, now.get("ts"), before, me, account)
+    if not now.get("ts") or ("text" in before and before["text"] == now.get("text")):
+        return None
+    where = {"type": "message", "channel": event.get("channel"), "channel_type": event.get("channel_type")}
+    message = _said({**now, **where}, me, account, known)
+    return None if message is None else replace(message, change="edited")
+
+
+def _deleted(event: Payload, ts: Any, before: Payload, me: Me, account: Account) -> InboundMessage | None:
+    """Of whose it was Slack tells what it tells. https://docs.slack.dev/reference/events/message/message_deleted"""
+    if not ts or not event.get("channel") or before.get("bot_id") or before.get("user") == me.user:
+        return None
+    message = _inbound({**before, **event}, str(before.get("user") or ""), "", str(ts), account)
+    return replace(message, change="deleted")
+
+
+def _inbound(event: Payload, user: str, text: str, ts: str, account: Account) -> InboundMessage:
+    chat, direct = str(event["channel"]), _is_direct(event)
     thread = str(event.get("thread_ts") or ("" if direct else ts))
     return InboundMessage(
         place=Place(account_id=account.id, channel=account.channel, chat=chat, thread=thread, direct=direct),
@@ -54,6 +96,16 @@ def translate_event(
         message_id=ts,
         sent_at=ids.time_of(ts),
     )
+
+
+def _is_direct(event: Payload) -> bool:
+    kind = event.get("channel_type")
+    return kind == "im" or (ids.is_direct(str(event["channel"])) and not kind)
+
+
+def _part(event: Payload, name: str) -> Payload:
+    part = event.get(name)
+    return part if isinstance(part, Mapping) else {}
 
 
 def translate_command(

@@ -25,7 +25,7 @@ from core.ports import Accept
 
 log = logging.getLogger(__name__)
 
-KINDS = ("message",)  # an edit of a question that is answered already would be answered twice
+KINDS = ("message", "edited_message")
 AT_ONCE_SECONDS = 0.2
 
 

@@ -3,12 +3,14 @@
 In a private chat everything is meant for the bot. In a group it must be mentioned, replied to, or given a
 command of its own. Media without a caption become a message without text, so that the person is told. Not
 answered: other bots, anonymous admins, what is sent in a channel's name (there is no person to answer),
-commands for other bots, and edits.
+and commands for other bots. An edit is a change of the message whose key it has, and no question of its own;
+of deletions bots are not told.
 https://core.telegram.org/bots/api#update
 """
 
 import re
 from collections.abc import Container
+from dataclasses import replace
 
 from telegram import Message, MessageEntity, Update, User
 from telegram.constants import ChatType
@@ -24,9 +26,20 @@ AFTER_MENTION = " \t\n,:;"
 def translate(
     update: Update, me: Identity, account: Account, known: Container[str] = frozenset()
 ) -> InboundMessage | None:
-    """The message of an update for the bot `me`, its mention and the command's @name taken off. `known` are
-    the commands that are taken for ours in a group without a name behind them."""
-    message = update.message
+    """The message of an update for the bot `me`, or its new text, its mention and the command's @name taken
+    off. `known` are the commands that are taken for ours in a group without a name behind them."""
+    if (edited := update.edited_message) is not None:
+        return None if edited.location else _changed(_said(edited, me, account, known))
+    return _said(update.message, me, account, known)
+
+
+def _changed(message: InboundMessage | None) -> InboundMessage | None:
+    return None if message is None else replace(message, change="edited")
+
+
+def _said(
+    message: Message | None, me: Identity, account: Account, known: Container[str]
+) -> InboundMessage | None:
     if message is None or message.from_user is None or message.sender_chat is not None:
         return None
     direct = message.chat.type == ChatType.PRIVATE

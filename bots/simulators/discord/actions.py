@@ -3,7 +3,7 @@
 They use Discord's own client, so names they type become mentions and `/name` becomes a command.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bots.simulators.control import Saying
@@ -16,6 +16,7 @@ from bots.simulators.discord.events import (
     message_created,
     message_deleted,
     message_updated,
+    messages_deleted,
     thread_created,
     typing_started,
 )
@@ -75,10 +76,23 @@ class Actions:
         self._world.ledger.edit(message.seen, self._world.version(content))
         self._tell(message.channel, message_updated(message, self._world.bot))
 
+    def unfurl(self, channel: Channel, message_id: str) -> None:
+        """Add a link's preview, as the platform does some time after a message."""
+        message = self._message(channel, message_id)
+        message.embeds = [{"type": "link", "url": "https://example.org", "title": "a preview"}]
+        self._tell(message.channel, message_updated(message, self._world.bot))
+
     def delete(self, channel: Channel, message_id: str) -> None:
         message = self._message(channel, message_id)
         self._world.ledger.delete(message.seen, self._world.clock.now())
         self._tell(message.channel, message_deleted(message))
+
+    def purge(self, channel: Channel, message_ids: Sequence[str]) -> None:
+        """Let a moderator delete several at once."""
+        messages = [self._message(channel, each) for each in message_ids]
+        for message in messages:
+            self._world.ledger.delete(message.seen, self._world.clock.now())
+        self._tell(channel, messages_deleted(channel, [message.id for message in messages]))
 
     def type(self, channel: Channel, name: str) -> None:
         now = self._world.clock.now()

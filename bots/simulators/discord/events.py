@@ -3,7 +3,7 @@
 Each function makes one event; which session gets it, and whether with texts, is for the gateway to decide.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,6 +66,11 @@ def message_updated(message: Message, viewer: User) -> Event:
 
 def message_deleted(message: Message) -> Event:
     return plain("MESSAGE_DELETE", message.channel, MESSAGES, {"id": str(message.id)})
+
+
+def messages_deleted(channel: Channel, ids: Sequence[int]) -> Event:
+    """docs.discord.com/developers/events/gateway-events#message-delete-bulk"""
+    return plain("MESSAGE_DELETE_BULK", channel, MESSAGES, {"ids": [str(id) for id in ids]})
 
 
 def reaction_changed(message: Message, user: User, emoji: str, *, added: bool) -> Event:

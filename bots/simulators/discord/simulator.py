@@ -5,7 +5,7 @@ Follows docs.discord.com/developers; each part names its own page. `<api_url>` i
 long a nonce or a lost session is kept) may be set here.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -185,6 +185,14 @@ class DiscordSimulator:
     def delete(self, chat: str | int, message_id: str | int) -> None:
         """Let a user delete an own message."""
         self._actions.delete(self._channel(chat), str(message_id))
+
+    def purge(self, chat: str | int, message_ids: Sequence[str]) -> None:
+        """Let a moderator delete several messages at once."""
+        self._actions.purge(self._channel(chat), message_ids)
+
+    def unfurl(self, chat: str | int, message_id: str) -> None:
+        """Let the platform add a link's preview to a message."""
+        self._actions.unfurl(self._channel(chat), message_id)
 
     def type(self, chat: str | int, user: str) -> None:
         """Let a user begin to type."""

@@ -71,10 +71,19 @@ class Events:
         del event["channel_type"]
         return self.wrap(message.channel, event)
 
-    def changed(self, message: Message, before: dict[str, Any]) -> Delivery:
+    def changed(self, message: Message, before: dict[str, Any], **more: Any) -> Delivery:
         """docs.slack.dev/reference/events/message/message_changed"""
         event = self._hidden(message.channel, "message_changed", before)
-        return self.wrap(message.channel, event | {"message": message.as_json(self.world.app)})
+        return self.wrap(message.channel, event | {"message": message.as_json(self.world.app) | more})
+
+    def buried(self, message: Message, before: dict[str, Any]) -> Delivery:
+        """What stays of a deleted message with a thread; seen of the platform, not in its documentation."""
+        event = self._hidden(message.channel, "message_changed", before)
+        tombstone = {
+            "type": "message", "subtype": "tombstone", "text": "This message was deleted.",
+            "user": "USLACKBOT", "hidden": True, "ts": message.ts, "thread_ts": message.ts,
+        }  # fmt: skip
+        return self.wrap(message.channel, event | {"message": tombstone})
 
     def deleted(self, message: Message, before: dict[str, Any]) -> Delivery:
         """docs.slack.dev/reference/events/message/message_deleted"""

@@ -82,12 +82,22 @@ class People:
         message.blocks = [self._rich_text(message.text)]
         message.edited_at = self.world.next_ts()
         self.world.change(message, show_blocks(message.blocks, self.world.name_of))
-        return [self.events.changed(message, before)]
+        heard = [self.events.changed(message, before)]
+        if self._is_mention(message):  # sent again, with `edited` in it, as apps in the field report
+            heard.append(self.events.mention(message))
+        return heard
+
+    def unfurl(self, message: Message) -> list[Delivery]:
+        """A link's preview is a change too: of the attachments alone."""
+        before = message.as_json(self.world.app)
+        return [self.events.changed(message, before, attachments=[{"id": 1, "title": "a preview"}])]
 
     def delete(self, message: Message) -> list[Delivery]:
+        """Of a message with a thread below it a tombstone stays."""
         before = message.as_json(self.world.app)
+        has_thread = bool(message.channel.replies(message.ts))
         self.world.ledger.delete(message.seen, self.world.clock.now())
-        return [self.events.deleted(message, before)]
+        return [(self.events.buried if has_thread else self.events.deleted)(message, before)]
 
     def open_assistant(self, name: str) -> tuple[Message, list[Delivery]]:
         """Let a user open the app's assistant: a thread of their direct messages begins, as yet unseen."""
@@ -119,9 +129,12 @@ class People:
     def _heard(self, message: Message) -> list[Delivery]:
         """A mention in a channel is two events for one post: `message` and `app_mention`."""
         heard = [self.events.message(message)]
-        if message.channel.type != "im" and f"<@{self.world.app.bot.id}>" in message.text:
+        if self._is_mention(message):
             heard.append(self.events.mention(message))
         return heard
+
+    def _is_mention(self, message: Message) -> bool:
+        return message.channel.type != "im" and f"<@{self.world.app.bot.id}>" in message.text
 
 
 def thread_of(channel: Channel, saying: Saying) -> str | None:

@@ -185,11 +185,15 @@ class SlackSimulator:
         return message.ts
 
     def edit(self, chat: str, ts: str, text: str) -> None:
-        """Let a user change an own message; the app gets `message_changed`."""
+        """Let a user change an own message; the app gets `message_changed`, for its name `app_mention`."""
         self._tell(self._people.edit(self.message(chat, ts), text))
 
+    def unfurl(self, chat: str, ts: str) -> None:
+        """Let the platform add a link's preview to a message; the app gets `message_changed`."""
+        self._tell(self._people.unfurl(self.message(chat, ts)))
+
     def delete(self, chat: str, ts: str) -> None:
-        """Let a user delete an own message; the app gets `message_deleted`."""
+        """Let a user delete an own message; the app gets `message_deleted`, or with a thread a tombstone."""
         self._tell(self._people.delete(self.message(chat, ts)))
 
     def press(self, chat: str, user: str, ts: str, action_id: str, value: str = "") -> None:

@@ -145,13 +145,17 @@ class TelegramSimulator:
         self._deliver(message, saying.bot)
         return message.id
 
-    def edit(self, chat: str | int, message_id: int, text: str) -> None:
+    def edit(self, chat: str | int, message_id: int | str, text: str) -> None:
         """Let a user change an own message; bots get `edited_message`."""
         message = self._message(chat, message_id)
         self.world.ledger.edit(message.seen, self.world.version(settle(text, detect(text))))
         for bot in self._bots.values():
             if bot.receives(message):
                 bot.queue.put("edited_message", message.as_json())
+
+    def delete(self, chat: str | int, message_id: int | str) -> None:
+        """Let a user delete an own message, of which no bot is told."""
+        self.world.ledger.delete(self._message(chat, message_id).seen, self.clock.now())
 
     def press(self, chat: str | int, user: str, message_id: int, data: str) -> str:
         """Let a user press a button under a bot's message; returns the callback query's id."""
@@ -198,11 +202,12 @@ class TelegramSimulator:
         known = self.world.find(str(chat))
         return known.name if known else str(chat)
 
-    def _message(self, chat: str | int, message_id: int) -> Message:
-        known = self.world.find(str(chat))
-        if known is None or message_id not in known.messages:
+    def _message(self, chat: str | int, message_id: int | str) -> Message:
+        known, number = self.world.find(str(chat)), str(message_id)
+        found = known.messages.get(int(number)) if known is not None and number.isdigit() else None
+        if found is None:
             raise KeyError(f"no message {message_id} in chat {chat}")
-        return known.messages[message_id]
+        return found
 
     def _deliver(self, message: Message, only: str | None) -> None:
         """Queue a user's message for its bots; it waits for a bot that has not made a call yet."""

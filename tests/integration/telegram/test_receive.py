@@ -12,7 +12,7 @@ from bots.telegram.receive import Patience
 from core.errors import NotSent, Rejected, Unauthorized
 from core.messages import Identity, OutboundMessage, Sender
 from tests.integration.telegram.bare import BareApi, cut, page, refuse, result
-from tests.integration.telegram.conftest import TOKEN
+from tests.integration.telegram.conftest import HASTE, TOKEN
 from tests.integration.telegram.inbox import ACCOUNT, Inbox
 from tests.integration.telegram.running import running
 
@@ -43,20 +43,6 @@ async def test_message_comes_in(channel: TelegramChannel, sim: TelegramSimulator
     )
     assert isinstance(message.sender, Sender)
     assert {call.method for call in sim.calls} == {"getMe", "getUpdates"}
-
-
-async def test_only_messages_are_asked_for(
-    channel: TelegramChannel, sim: TelegramSimulator, inbox: Inbox
-) -> None:
-    async with running(channel, inbox):
-        number = sim.say("alice", "alice", "first")
-        await inbox.until(lambda box: bool(box.committed))
-        sim.edit("alice", number, "first, changed")
-        sim.say("alice", "alice", "second")
-        await inbox.until(lambda box: len(box.committed) == 2)
-    asked = [call.params for call in sim.calls if call.method == "getUpdates"]
-    assert {str(params["allowed_updates"]).replace('"', "'") for params in asked} == {"['message']"}
-    assert inbox.texts == ["first", "second"]
 
 
 async def test_nothing_is_confirmed_before_it_is_committed(
@@ -119,6 +105,25 @@ async def test_numbering_that_starts_anew_below_loses_nothing(
         await bare.until(lambda: len(bare.asked("getUpdates")) == 3)
     assert [params.get("offset") for params in bare.asked("getUpdates")] == [None, "501", "5"]
     assert [message.message_id for message in inbox.committed] == ["500", "3", "4"]
+
+
+async def test_after_a_quiet_week_the_numbers_are_others_and_nothing_is_lost(
+    sim: TelegramSimulator, inbox: Inbox
+) -> None:
+    channel = TelegramChannel(TOKEN, sim.url, poll_seconds=1, patience=HASTE)
+    async with running(channel, inbox):
+        sim.say("alice", "alice", "before")
+        await inbox.until(lambda box: len(box.committed) == 1)
+        sim.clock.turn(8 * 24 * 3600)
+        for number in range(3):
+            sim.say("alice", "alice", f"after {number}")
+        await inbox.until(lambda box: "after 2" in box.texts)
+        sim.say("alice", "alice", "later")
+        await inbox.until(lambda box: "later" in box.texts)
+    await channel.close()
+    assert list(dict.fromkeys(inbox.texts)) == ["before", "after 0", "after 1", "after 2", "later"]
+    keys = {message.dedupe_key for message in inbox.committed}
+    assert len(keys) == 5
 
 
 async def test_offset_is_dropped_after_a_long_quiet(bare: BareApi, inbox: Inbox) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from bots.discord.ids import interaction_of
-from bots.discord.translate import translate, translate_command
+from bots.discord.translate import translate, translate_command, translate_deletions, translate_edit
 from core.messages import Account, Identity, InboundMessage
 
 ME = Identity(name="99", handle="parley")
@@ -103,3 +103,34 @@ def test_a_command_becomes_what_could_be_typed() -> None:
     )
     assert in_server is not None
     assert (in_server.text, in_server.sender.name, in_server.place.direct) == ("/help", "Annie", False)
+
+
+def edited(content: str, *, direct: bool = False, **more: Any) -> InboundMessage | None:
+    told = said(content, **more)
+    return translate_edit(told, ME, ACCOUNT, direct=direct, commands={"help"})
+
+
+def test_an_edit_is_a_change_of_the_message_that_it_was() -> None:
+    at = "2026-01-02T03:05:05.000000+00:00"
+    before, after = read("<@99> hello"), edited("<@99> hello you", edited_timestamp=at)
+    assert before is not None
+    assert after is not None
+    assert (before.change, after.change, after.text) == (None, "edited", "hello you")
+    assert (after.dedupe_key, after.place, after.sent_at) == (before.dedupe_key, before.place, before.sent_at)
+    assert edited("hello you", edited_timestamp=at) is None
+    assert edited("<@99> hello", author={**ANN, "bot": True}, edited_timestamp=at) is None
+
+
+def test_a_preview_is_no_edit() -> None:
+    assert edited("<@99> see https://a.example", edited_timestamp=None, embeds=[{}]) is None
+    partial = {"id": "100", "channel_id": "5", "guild_id": "3", "embeds": [{}]}
+    assert translate_edit(partial, ME, ACCOUNT, direct=False, commands=set()) is None
+
+
+def test_deletions_have_the_keys_of_what_was_said() -> None:
+    before = read("<@99> hello")
+    assert before is not None
+    (one,) = translate_deletions({"id": "100", "channel_id": "5", "guild_id": "3"}, ACCOUNT)
+    assert (one.change, one.dedupe_key, one.place) == ("deleted", before.dedupe_key, before.place)
+    many = translate_deletions({"ids": ["100", "101"], "channel_id": "5", "guild_id": "3"}, ACCOUNT)
+    assert [each.dedupe_key for each in many] == ["m:100", "m:101"]

@@ -52,6 +52,8 @@ def test_what_is_not(given: str) -> None:
     [
         {"bot_id": "B9"},
         {"subtype": "message_changed"},
+        {"subtype": "message_deleted"},
+        {"subtype": "message_replied", "message": {"ts": "1700000000.000100"}},
         {"subtype": "channel_join"},
         {"hidden": True},
         {"user": "U0BOT"},
@@ -142,3 +144,76 @@ def test_a_command_from_a_direct_message_or_nowhere() -> None:
     assert message.place.direct
     assert message.extra == {"response_url": "https://r.example"}
     assert commanded("/parley", "x", channel_id=None) is None
+
+
+ROOT = {"channel": "C1", "channel_type": "channel", "ts": "1700000001.000200", "hidden": True}
+
+
+def told(subtype: str, **more: Any) -> InboundMessage | None:
+    event = {"type": "message", "subtype": subtype, **ROOT, **more}
+    return translate_event({"event": event}, ME, ACCOUNT, KNOWN)
+
+
+def inner(text: str, **more: Any) -> dict[str, Any]:
+    body = {"type": "message", "user": "U1", "text": text, "ts": "1700000000.000100", **more}
+    return body | {"edited": {"user": "U1", "ts": "1700000001.000000"}}
+
+
+def test_an_edit_is_a_change_of_the_message_that_it_was() -> None:
+    before = heard("<@U0BOT> hello")
+    after = told("message_changed", message=inner("<@U0BOT> bye"), previous_message=inner("<@U0BOT> hello"))
+    assert before is not None
+    assert after is not None
+    assert (before.change, after.change, after.text) == (None, "edited", "bye")
+    assert (after.dedupe_key, after.place, after.sent_at) == (before.dedupe_key, before.place, before.sent_at)
+
+
+def test_a_mention_told_again_after_an_edit_is_no_new_question() -> None:
+    again = heard("<@U0BOT> bye", type="app_mention", channel_type=None, edited={"user": "U1", "ts": "1.2"})
+    assert again is not None
+    assert (again.change, again.dedupe_key) == ("edited", "m:C1:1700000000.000100")
+
+
+@pytest.mark.parametrize(
+    ("now", "before"),
+    [
+        (inner("see <https://a.example>", attachments=[{}]), inner("see <https://a.example>")),
+        (inner("nobody named"), inner("<@U0BOT> hello")),
+        (inner("<@U0BOT> hello", bot_id="B9"), inner("hello")),
+        (inner("<@U0BOT> hello", user="U0BOT"), inner("hello")),
+        (inner("x", subtype="bot_message"), inner("y")),
+        ({}, {}),
+        (None, None),
+    ],
+)
+def test_what_is_no_edit_of_a_question(now: Any, before: Any) -> None:
+    assert told("message_changed", message=now, previous_message=before) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"subtype": "message_deleted", "deleted_ts": "1700000000.000100", "previous_message": inner("hi")},
+        {"subtype": "message_deleted", "deleted_ts": "1700000000.000100"},
+        {
+            "subtype": "message_changed",
+            "message": {
+                "subtype": "tombstone",
+                "ts": "1700000000.000100",
+                "text": "This message was deleted.",
+            },
+            "previous_message": inner("hi"),
+        },
+    ],
+)
+def test_a_deletion_has_the_key_of_what_was_said(more: dict[str, Any]) -> None:
+    before, deleted = heard("<@U0BOT> hi"), told(**more)
+    assert before is not None
+    assert deleted is not None
+    assert (deleted.change, deleted.text) == ("deleted", "")
+    assert (deleted.dedupe_key, deleted.place) == (before.dedupe_key, before.place)
+
+
+def test_our_own_messages_may_go() -> None:
+    ours = {"deleted_ts": "1700000000.000100", "previous_message": inner("hi", user="U0BOT", bot_id="B0BOT")}
+    assert told("message_deleted", **ours) is None

@@ -185,9 +185,29 @@ def test_not_for_the_bot(body: dict[str, Any]) -> None:
     assert translated(body) is None
 
 
-def test_edits_and_channel_posts_are_not_heard() -> None:
-    assert translated(message("hi"), "edited_message") is None
+def test_channel_posts_are_not_heard() -> None:
     assert translated(message("hi"), "channel_post") is None
+    assert translated(message("hi"), "edited_channel_post") is None
+
+
+def test_an_edit_is_a_change_of_the_message_that_it_was() -> None:
+    said = translated(message("hi"))
+    edited = translated(message("hi there", edit_date=1_790_000_100), "edited_message")
+    assert said is not None
+    assert edited is not None
+    assert (said.change, edited.change, edited.text) == (None, "edited", "hi there")
+    assert (edited.dedupe_key, edited.place, edited.sent_at) == (said.dedupe_key, said.place, said.sent_at)
+
+
+def test_an_edit_is_read_as_a_message_is() -> None:
+    named = message(f"{MENTION} and now?", GROUP, entities=[mention(MENTION)])
+    edited = translated(named, "edited_message")
+    assert edited is not None
+    assert (edited.text, edited.change) == ("and now?", "edited")
+    assert translated(message("and now?", GROUP), "edited_message") is None
+    moving = message(None, location={"longitude": 1.0, "latitude": 2.0})
+    assert translated(moving) is not None
+    assert translated(moving, "edited_message") is None
 
 
 def test_sender_without_a_name_shows_what_there_is() -> None:
