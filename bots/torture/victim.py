@@ -11,18 +11,22 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass
 
 from core.points import EVENT, POINTS
 
 KILL_AT = "PARLEY_KILL_AT"
 KILL_FROM = "PARLEY_KILL_FROM"
+COUNTS = "counts from now on"
 KILLED = "killed itself"
 """The event of its last log line, with the point."""
 ON_ITS_WAY = frozenset({"I2", "D2"})
 A_MOMENT = 5
 """Milliseconds after a point at which something is only just about to go out."""
+
+
+Hook = Callable[[str, tuple[object, ...]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,18 +50,25 @@ def read(text: str) -> End:
     return End(point=point, count=count, after_ms=after)
 
 
-def arm(environment: Mapping[str, str]) -> None:
-    """Hook into the interpreter, if it is to die at all. A hook cannot be taken off again."""
-    if not (text := environment.get(KILL_AT)):
+def arm(environment: MutableMapping[str, str]) -> None:
+    """Hook into the interpreter, if it is to die at all; the settings do not know the two variables, and
+    never see them. A hook cannot be taken off again."""
+    text, name = environment.pop(KILL_AT, ""), environment.pop(KILL_FROM, "")
+    if not text:
         return
     hook = _hook(read(text))
-    if name := environment.get(KILL_FROM):
-        signal.signal(signal.Signals[f"SIG{name}"], lambda *_: sys.addaudithook(hook))
+    if name:
+        signal.signal(signal.Signals[f"SIG{name}"], lambda *_: _begin(hook))
     else:
         sys.addaudithook(hook)
 
 
-def _hook(end: End) -> Callable[[str, tuple[object, ...]], None]:
+def _begin(hook: Hook) -> None:
+    sys.addaudithook(hook)
+    _tell(COUNTS)
+
+
+def _hook(end: End) -> Hook:
     left = end.count
 
     def reached(event: str, arguments: tuple[object, ...]) -> None:
@@ -75,8 +86,13 @@ def _hook(end: End) -> Callable[[str, tuple[object, ...]], None]:
 
 
 def _die(point: str) -> None:
-    os.write(2, json.dumps({"event": KILLED, "point": point}).encode() + b"\n")
+    _tell(KILLED, point=point)
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _tell(event: str, **fields: str) -> None:
+    """One write, so that no other line of the log comes between."""
+    os.write(2, json.dumps({"event": event, **fields}).encode() + b"\n")
 
 
 def main() -> None:

@@ -1,0 +1,74 @@
+"""Fresh stores for many small trials: a database each, made from one template, and a Redis of its own number.
+
+The servers are somebody else's; whatever is made on them here is dropped again.
+"""
+
+import itertools
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from redis.asyncio import Redis
+from sqlalchemy import URL, make_url, text
+
+from core.store import schema
+from core.store.database import open_engine
+
+TEMPLATE = "cell_template"
+REDIS_NUMBERS = 15
+"""Valkey's default has sixteen; the first is left to others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plot:
+    """The stores of one trial, as an operator would name them."""
+
+    database_url: str
+    redis_url: str
+
+
+class Ground:
+    """`open_ground` makes one."""
+
+    def __init__(self, server: URL, redis: URL) -> None:
+        self._server, self._redis = server, redis
+        self._numbers = itertools.count(1)
+        self._free = list(range(1, REDIS_NUMBERS + 1))
+
+    @asynccontextmanager
+    async def plot(self, *, empty: bool = False) -> AsyncIterator[Plot]:
+        """A migrated database, or with `empty` one without a schema. At most `REDIS_NUMBERS` at once."""
+        name, number = f"cell_{next(self._numbers)}", self._free.pop()
+        await self.execute(f"CREATE DATABASE {name}" + ("" if empty else f" TEMPLATE {TEMPLATE}"))
+        redis = self._redis.update_query_dict({"db": str(number)})
+        plot = Plot(database_url=self.named(name), redis_url=redis.render_as_string(hide_password=False))
+        try:
+            async with Redis.from_url(plot.redis_url) as client:
+                await client.flushdb()
+            yield plot
+        finally:
+            self._free.append(number)
+            await self.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def named(self, database: str) -> str:
+        return self._server.set(database=database).render_as_string(hide_password=False)
+
+    async def execute(self, statement: str) -> None:
+        engine = open_engine(self._server.render_as_string(hide_password=False))
+        try:
+            async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+                await connection.execute(text(statement))
+        finally:
+            await engine.dispose()
+
+
+@asynccontextmanager
+async def open_ground(database_url: str, redis_url: str) -> AsyncIterator[Ground]:
+    """On these servers, where we may create databases."""
+    ground = Ground(make_url(database_url), make_url(redis_url))
+    await ground.execute(f"CREATE DATABASE {TEMPLATE}")
+    try:
+        await schema.upgrade(ground.named(TEMPLATE))
+        yield ground
+    finally:
+        await ground.execute(f"DROP DATABASE {TEMPLATE} WITH (FORCE)")
