@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry, ProcessCollector
 from bots import from_settings
 from bots.channels import RECEIVER_SECONDS, Channels
 from bots.clock import SystemClock
+from bots.fence import Guard
 from bots.gateway import Gateway
 from bots.instance import name_instance
 from bots.roles import ROLES, Role
@@ -36,10 +37,11 @@ from core.llm.prices import PriceBook
 from core.llm.tokens import ByteTokens
 from core.observe import Metrics
 from core.store import schema
+from core.store.fence import PostgresFence
 from core.store.instances import Instance
 from core.store.leases import Bell
 from core.turns import Turns
-from core.worker import Worker
+from core.worker import Job, Worker
 
 __all__ = ["Gateway", "open_gateway", "released"]
 
@@ -69,6 +71,8 @@ async def open_gateway(
                 on_degraded=heard_cache(metrics),
             )
         )
+        guard = Guard(PostgresFence(stores.hot), stores.state, metrics)
+        await guard.start()
         configs, prices = Configs(stores.records), PriceBook(from_settings.price_rows())
         models = from_settings.models(settings, word_seconds)
         stack.push_async_callback(models.close)
@@ -97,6 +101,7 @@ async def open_gateway(
             home=settings.home.expanduser(),
             warm=lambda: warm(models, prices, on_warm),
         )
+        all_jobs.append(Job(name="guard", seconds=1, run=guard.watch))
         running = [Worker(all_jobs, stores.jobs, me.name).run()]
         if role.works:
             running += [bell.listen(stores.hot), turns.run()]

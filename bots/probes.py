@@ -25,7 +25,7 @@ WATCH_LOG = "Read its last line in the gateway's log; it is tried again by itsel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelState:
-    """One channel account: `why` it is not up, or up in its own way, in one line; `mend` where there is one."""
+    """One channel account: `why` it is not up, or how it is, in one line; `mend` where there is one."""
 
     state: Literal["starting", "up", "standby", "down", "off"]
     why: str = ""
@@ -73,9 +73,14 @@ def _strain(health: DatabaseHealth) -> tuple[State, str]:
 
 
 def _schema(health: DatabaseHealth) -> Check:
-    if health.at_head:
-        return Check(name="schema", state="ok", detail=f"revision {health.revision or 'none'}")
-    detail = f"the database is at {health.revision or 'no revision'}, this version needs {health.head}"
+    revision, head = health.revision, health.head
+    if health.serves:
+        newer = "" if head in (None, revision) else f", newer than this version's {head}, which it serves"
+        return Check(name="schema", state="ok", detail=f"revision {revision or 'none'}{newer}")
+    if revision is not None and head is not None and revision > head:
+        detail = f"the database is at {revision}, which serves this version's {head} no longer"
+        return Check(name="schema", state="failed", detail=detail, mend="Start a newer version.")
+    detail = f"the database is at {revision or 'no revision'}, this version needs {head}"
     return Check(name="schema", state="failed", detail=detail, mend="Run `parley db upgrade`.")
 
 

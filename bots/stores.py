@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bots import from_settings, probes
+from bots import fence, from_settings, probes
 from bots.health import Probe
 from config.settings import Settings
 from core.errors import ParleyError
@@ -19,6 +19,7 @@ from core.state.redis_state import RedisState, open_state
 from core.store import schema
 from core.store.accounts import PostgresAccounts
 from core.store.database import PoolSize, open_engine
+from core.store.fence import PostgresFence
 from core.store.health import check_database
 from core.store.instances import PostgresInstances
 from core.store.jobs import PostgresJobs
@@ -31,7 +32,11 @@ CLOSING_SECONDS = 1.0
 
 
 class SchemaIsOld(ParleyError):
-    """The database is not at the revision this code is written for."""
+    """The database is older than the revision this code is written for."""
+
+
+class SchemaIsNew(ParleyError):
+    """The database is newer, and serves this code no longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,10 +134,19 @@ async def open_engine_of(
 
 
 async def prepare_schema(engine: AsyncEngine, where: Addresses) -> None:
-    """A private database upgrades by itself; elsewhere an operator decides when. Raises `SchemaIsOld`."""
+    """A private database upgrades by itself; elsewhere an operator decides when. One that is newer will do
+    as long as it says so, since two releases work beside each other. Raises `SchemaIsOld`, `SchemaIsNew`."""
     wanted, found = schema.head(), await schema.current(engine)
     if found == wanted:
         return
+    if found is not None and found > wanted:
+        since = await schema.serves_since(engine)
+        if schema.fits(found, wanted, since):
+            return
+        raise SchemaIsNew(
+            f"the database is at revision {found} and serves versions for {since or found} and later,"
+            f" this one is for {wanted}: start a newer version"
+        )
     if not where.is_embedded:
         raise SchemaIsOld(
             f"the database is at revision {found or 'none'}, this version needs {wanted}:"
@@ -145,6 +159,7 @@ def store_probes(settings: Settings, engine: AsyncEngine, state: RedisState) -> 
     """The probes of what a gateway stands on."""
     return {
         "database": probes.database(lambda: check_database(engine, schema.head())),
+        "fence": fence.probe(PostgresFence(engine)),
         "cache": probes.cache(state.check),
         "disk": probes.disk(settings.home.expanduser()),
     }

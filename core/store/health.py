@@ -17,11 +17,14 @@ from sqlalchemy.engine import Row
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
 
+from core.store.schema import fits
+
 # pg_stat_database may be read by every role; pg_stat_activity hides the sessions of others.
 FACTS = text("""
     SELECT current_setting('server_version') AS server,
            (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS pgvector,
            to_regclass('alembic_version') IS NOT NULL AS migrated,
+           to_regproc('parley_serves_since') IS NOT NULL AS tells,
            pg_database_size(current_database()) AS bytes,
            (SELECT sum(numbackends)::int FROM pg_stat_database) AS used,
            current_setting('max_connections')::int AS most
@@ -56,15 +59,17 @@ class DatabaseHealth:
     pgvector: str | None = None
     revision: str | None = None
     head: str | None = None
+    serves_since: str | None = None
     pool: PoolHealth | None = None
     size_bytes: int | None = None
     connections_used: int | None = None
     connections_max: int | None = None
 
     @property
-    def at_head(self) -> bool:
-        """Is the schema the one this code was written for? True when nobody said which that is."""
-        return self.head is None or self.revision == self.head
+    def serves(self) -> bool:
+        """Is the schema one that this code may run on: the one it was written for, or a newer one that says
+        so? True when nobody said which that is."""
+        return self.head is None or fits(self.revision, self.head, self.serves_since)
 
 
 async def check_database(
@@ -77,7 +82,7 @@ async def check_database(
     pool = check_pool(engine)
     try:
         async with asyncio.timeout(within), engine.connect() as connection:
-            latency, facts, revision = await _ask(connection)
+            latency, facts, revision, since = await _ask(connection)
     except (TimeoutError, sqlalchemy.exc.TimeoutError):
         return DatabaseHealth(ok=False, message=_why_slow(pool, within), pool=pool, head=head)
     except Exception as error:  # whatever a driver can raise: this is the place that says why
@@ -89,6 +94,7 @@ async def check_database(
         pgvector=facts.pgvector,
         revision=revision,
         head=head,
+        serves_since=since,
         pool=pool,
         size_bytes=facts.bytes,
         connections_used=facts.used,
@@ -117,15 +123,19 @@ def _waiting(pool: QueuePool) -> int | None:
     return None if getters is None else sum(not getter.done() for getter in getters)
 
 
-async def _ask(connection: AsyncConnection) -> tuple[float, Row[*tuple[Any, ...]], str | None]:
+async def _ask(
+    connection: AsyncConnection,
+) -> tuple[float, Row[*tuple[Any, ...]], str | None, str | None]:
+    """The latency in ms, the facts, the revision, and since which one code may run on it."""
     started = time.perf_counter()
     await connection.execute(text("SELECT 1"))
     latency = (time.perf_counter() - started) * 1_000
     facts = (await connection.execute(FACTS)).one()
     if not facts.migrated:
-        return latency, facts, None
+        return latency, facts, None, None
     revisions = await connection.scalars(text("SELECT version_num FROM alembic_version ORDER BY 1"))
-    return latency, facts, ", ".join(revisions) or None
+    since = await connection.scalar(text("SELECT parley_serves_since()")) if facts.tells else None
+    return latency, facts, ", ".join(revisions) or None, since
 
 
 def _why_slow(pool: PoolHealth | None, within: float) -> str:

@@ -46,6 +46,21 @@ async def current(engine: AsyncEngine) -> str | None:
         return revision
 
 
+async def serves_since(engine: AsyncEngine) -> str | None:
+    """The oldest revision whose code may run on this database, as it says itself; None where it does not."""
+    async with transaction(engine) as connection:
+        if not await connection.scalar(text("SELECT to_regproc('parley_serves_since') IS NOT NULL")):
+            return None
+        revision: str = await connection.scalar(text("SELECT parley_serves_since()"))
+        return revision
+
+
+def fits(found: str | None, wanted: str, since: str | None) -> bool:
+    """May code written for revision `wanted` run on a database at `found`? Revisions are numbers of four
+    digits, so their order is that of the words."""
+    return found == wanted or (found is not None and since is not None and since <= wanted < found)
+
+
 async def upgrade(url: str, revision: str = "head") -> None:
     """Raises `StoreError`; an unknown revision is a `RowRefused`."""
     await asyncio.to_thread(_run, "upgrade", url, revision)

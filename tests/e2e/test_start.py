@@ -124,7 +124,8 @@ async def test_doctor_doors_and_a_log_without_secrets(
     report = json.loads(alone.printed)
     assert await alone.ended() == 0, alone.printed
     assert {check["name"]: check["state"] for check in report["checks"]} == {
-        "database": "ok", "schema": "ok", "cache": "ok", "disk": "ok", "model": "ok", "gateway": "off",
+        "database": "ok", "schema": "ok", "fence": "ok", "cache": "ok", "disk": "ok", "model": "ok",
+        "gateway": "off",
     }  # fmt: skip
     async with gateway(around) as program:
         telegram.say("ann", "ann", "hello")

@@ -11,6 +11,8 @@ from core.embedded import embedded_pair
 from core.store.database import PoolSize, open_engine
 from core.store.health import check_database, check_pool
 
+SERVES = "CREATE OR REPLACE FUNCTION parley_serves_since() RETURNS text LANGUAGE sql AS $$SELECT '{since}'$$"
+
 
 @pytest.fixture(scope="module")
 async def url(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[URL]:
@@ -51,16 +53,24 @@ async def test_a_well_database_tells_its_figures(engine: AsyncEngine) -> None:
 
 async def test_the_schema_is_compared_with_the_head(engine: AsyncEngine) -> None:
     empty = await check_database(engine, "0002")
-    assert (empty.ok, empty.revision, empty.head, empty.at_head) == (True, None, "0002", False)
+    assert (empty.ok, empty.revision, empty.head, empty.serves) == (True, None, "0002", False)
     async with engine.begin() as connection:
         await connection.execute(text("CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY)"))
         await connection.execute(text("INSERT INTO alembic_version VALUES ('0001')"))
     old = await check_database(engine, "0002")
-    assert (old.revision, old.at_head) == ("0001", False)
+    assert (old.revision, old.serves) == ("0001", False)
     new = await check_database(engine, "0001")
-    assert new.at_head
+    assert new.serves
+    untold = await check_database(engine, "0000")
+    assert (untold.serves, untold.serves_since) == (False, None)
+    for since, serves in (("0000", True), ("0001", False)):
+        async with engine.begin() as connection:
+            await connection.execute(text(SERVES.format(since=since)))
+        newer = await check_database(engine, "0000")
+        assert (newer.serves, newer.serves_since) == (serves, since)
     async with engine.begin() as connection:
         await connection.execute(text("DROP TABLE alembic_version"))
+        await connection.execute(text("DROP FUNCTION parley_serves_since()"))
 
 
 async def test_an_exhausted_pool_is_named_and_its_waiters_counted(url: URL) -> None:

@@ -78,6 +78,21 @@ async def test_an_old_schema_names_the_command(revision: str | None, words: str)
     assert "parley db upgrade" in schema.mend
 
 
+@pytest.mark.parametrize(
+    ("since", "state", "words"),
+    [
+        ("0002", "ok", "revision 0004, newer than this version's 0003, which it serves"),
+        ("0003", "ok", "revision 0004, newer than this version's 0003, which it serves"),
+        ("0004", "failed", "the database is at 0004, which serves this version's 0003 no longer"),
+        (None, "failed", "the database is at 0004, which serves this version's 0003 no longer"),
+    ],
+)
+async def test_a_newer_schema_does_as_long_as_it_says_so(since: str | None, state: str, words: str) -> None:
+    _, schema = await database_that_says(replace(WELL, revision="0004", serves_since=since))()
+    assert (schema.state, schema.detail) == (state, words)
+    assert ("Start a newer version" in schema.mend) is (state == "failed")
+
+
 async def test_a_database_that_is_away_has_no_schema_to_judge() -> None:
     away = DatabaseHealth(ok=False, message="nothing answers at db:5432 (Connection refused)", head="0003")
     check = await only(database_that_says(away))
