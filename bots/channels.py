@@ -9,6 +9,7 @@ that only sends connects all the same: a wrong token should show before an answe
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 import structlog
@@ -29,6 +30,13 @@ PAUSES = (1.0, 30.0)
 NO_WAY = "Check the network and the platform's address; it is tried again by itself."
 ONLY_SENDS = "sends only"
 WRONG_TOKEN = "Set the right token and start again; it is tried again every minute."
+
+
+@runtime_checkable
+class CanCountFetched(Protocol):
+    """The channel says how many messages it found in a history because the platform had not told of them."""
+
+    def count_fetched_with(self, count: Callable[[int], None]) -> None: ...
 
 
 class Channels:
@@ -132,6 +140,8 @@ class Channels:
         async def accept(messages: Sequence[InboundMessage]) -> None:
             await self._accept(account, messages)
 
+        if isinstance(adapter, CanCountFetched):
+            adapter.count_fetched_with(self._metrics.messages_fetched.labels(channel=adapter.name).inc)
         if isinstance(adapter, CanCatchUp):
             adapter.remember_with(self._accounts.cursors(account.id))
         if not adapter.traits.single_receiver:

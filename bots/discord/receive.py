@@ -141,9 +141,12 @@ class Receiver:
     async def _put(self, step: Step) -> None:
         if await self._gaps.hold(step):
             return
+        self._hang_up_when_full()
+        await self._queue.put(step)
+
+    def _hang_up_when_full(self) -> None:
         if self._queue.full() and self._store_fails:
             self._gateway.hang_up()
-        await self._queue.put(step)
 
     async def _hand_in(self) -> None:
         while True:
@@ -183,6 +186,7 @@ class Receiver:
                 except StoreUnavailable as error:
                     failures += 1
                     self._store_fails = True
+                    self._hang_up_when_full()
                     log.warning("%d Discord messages wait: %s", len(messages), error)
                     await asyncio.sleep(backoff(failures, self._patience.error))
         if messages:

@@ -1,0 +1,144 @@
+"""A store that is away longer than the gateway waits: it is left, and the session gone on with later."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from bots.discord.adapter import DiscordChannel
+from bots.discord.receive import Patience
+from bots.simulators.discord import DiscordSimulator
+from core.messages import InboundMessage
+from tests.integration.discord.running import Shelf, channel_at, running
+from tests.integration.telegram.inbox import Inbox
+
+SHORT = Patience(error=(0.01, 0.02), command=0.3, cursors=0.02, fetch=0.0, store=0.1)
+NARROW = Patience(error=(0.01, 0.02), command=0.3, cursors=0.02, fetch=0.0, room=3)
+
+
+def greetings(sim: DiscordSimulator) -> list[str]:
+    return [call.method for call in sim.calls if call.method in ("IDENTIFY", "RESUME")]
+
+
+@pytest.mark.parametrize("patience", [SHORT, NARROW], ids=["too long", "too many"])
+async def test_the_gateway_is_left_and_the_session_resumed(
+    sim: DiscordSimulator, inbox: Inbox, patience: Patience
+) -> None:
+    channel = channel_at(sim, patience=patience)
+    async with running(channel, sim, inbox):
+        sim.say("ann", "ann", "before")
+        await inbox.until(lambda box: len(box.committed) == 1)
+        inbox.away = True
+        for number in range(9):
+            sim.say("ann", "ann", f"meanwhile {number}")
+        await sim.wait_for(lambda _: not sim.connected)
+        sim.say("ann", "ann", "while nobody listens")
+        assert greetings(sim) == ["IDENTIFY"]
+        inbox.away = False
+        await inbox.until(lambda box: "while nobody listens" in box.texts)
+    await channel.close()
+    assert greetings(sim) == ["IDENTIFY", "RESUME"]
+    told = ["before", *(f"meanwhile {number}" for number in range(9)), "while nobody listens"]
+    assert list(dict.fromkeys(inbox.texts)) == told
+    assert not any(call.method == "get_channel_messages" for call in sim.calls)
+
+
+async def test_a_session_that_did_not_last_is_made_good_from_the_histories(inbox: Inbox) -> None:
+    async with DiscordSimulator(resume_seconds=60) as sim:
+        channel = channel_at(sim, patience=SHORT)
+        async with running(channel, sim, inbox):
+            sim.say("ann", "ann", "before")
+            await inbox.until(lambda box: len(box.committed) == 1)
+            inbox.away = True
+            sim.say("ann", "ann", "received")
+            await sim.wait_for(lambda _: not sim.connected)
+            sim.say("ann", "ann", "told to nobody")
+            sim.clock.turn(61)
+            inbox.away = False
+            await inbox.until(lambda box: "told to nobody" in box.texts)
+        await channel.close()
+        assert greetings(sim) == ["IDENTIFY", "RESUME", "IDENTIFY"]
+        assert list(dict.fromkeys(inbox.texts)) == ["before", "received", "told to nobody"]
+
+
+async def test_a_store_that_says_nothing_is_away_too(sim: DiscordSimulator, inbox: Inbox) -> None:
+    gate = asyncio.Event()
+
+    async def accept(messages: Sequence[InboundMessage]) -> None:
+        await gate.wait()
+        await inbox(messages)
+
+    channel = channel_at(sim, patience=SHORT)
+    async with running(channel, sim, accept):
+        sim.say("ann", "ann", "one")
+        await sim.wait_for(lambda _: not sim.connected)
+        sim.say("ann", "ann", "two")
+        gate.set()
+        await inbox.until(lambda box: "two" in box.texts)
+    await channel.close()
+    assert greetings(sim) == ["IDENTIFY", "RESUME"]
+    assert inbox.texts == ["one", "two"]
+
+
+async def test_leaving_for_good_ends_the_session(
+    channel: DiscordChannel, sim: DiscordSimulator, inbox: Inbox
+) -> None:
+    """Nobody could resume it: the next start identifies itself and reads the histories."""
+    async with running(channel, sim, inbox):
+        assert len(sim.gateway.sessions) == 1
+    await sim.wait_for(lambda _: not sim.gateway.sessions)
+
+
+async def test_what_a_server_did_not_tell_is_found_by_looking_around(
+    sim: DiscordSimulator, inbox: Inbox
+) -> None:
+    channel = channel_at(sim, patience=Patience(error=(0.01, 0.02), cursors=0.02, fetch=0.0, look=0.05))
+    counts: list[int] = []
+    channel.count_fetched_with(counts.append)
+    async with running(channel, sim, inbox):
+        sim.say("ann", "ann", "one")
+        await inbox.until(lambda box: len(box.committed) == 1)
+        (session,) = sim.gateway.sessions.values()
+        sim.gateway.sessions.clear()  # the gateway goes on, but tells nothing
+        sim.say("ann", "ann", "untold")
+        sim.gateway.sessions[session.id] = session
+        sim.say("ann", "ann", "told")
+        await inbox.until(lambda box: {"untold", "told"} <= set(box.texts))
+    await channel.close()
+    assert sorted(inbox.texts) == ["one", "told", "untold"]
+    assert sum(counts) in (1, 2)  # a look may be faster than the gateway
+
+
+async def test_what_is_found_after_a_start_is_counted_and_too_much_is_said(
+    sim: DiscordSimulator, inbox: Inbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    sim.say("ann", "ann", "first")
+    channel = channel_at(sim)
+    channel.remember_with(Shelf({sim.chat_id("ann"): f"{sim.seen('ann')[0].id}:direct"}))
+    for number in range(503):
+        sim.say("ann", "ann", f"meanwhile {number}")
+    counts: list[int] = []
+    channel.count_fetched_with(counts.append)
+    async with running(channel, sim, inbox):
+        await inbox.until(lambda box: len(box.committed) == 500)
+        sim.say("ann", "ann", "live")
+        await inbox.until(lambda box: "live" in box.texts)
+    await channel.close()
+    assert counts == [100] * 5
+    assert inbox.texts[499:] == ["meanwhile 499", "live"]
+    assert "more than the 500 messages" in caplog.text
+
+
+async def test_calls_for_histories_keep_their_distance(sim: DiscordSimulator, inbox: Inbox) -> None:
+    people = [f"person {number}" for number in range(6)]
+    for person in people:
+        sim.say(person, person, "hello")
+    shelf = Shelf({sim.chat_id(person): "1:direct" for person in people})
+    channel = channel_at(sim, patience=Patience(error=(0.01, 0.02), cursors=0.02, fetch=0.05))
+    channel.remember_with(shelf)
+    async with running(channel, sim, inbox):
+        await inbox.until(lambda box: len(box.committed) == 6)
+    await channel.close()
+    times = [call.at for call in sim.calls if call.method == "get_channel_messages"]
+    assert len(times) == 6
+    assert times[-1] - times[0] >= 0.24
