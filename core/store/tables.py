@@ -163,6 +163,7 @@ conversations = Table(
         postgresql_where=text("is_active"),
     ),
     Index("ix_conversations_wake_at", "wake_at", postgresql_where=text("wake_at IS NOT NULL")),
+    Index("ix_conversations_held", "user_id", postgresql_where=text("lease_owner IS NOT NULL")),
     # A conversation row changes four times a turn: room on its page keeps those updates in place.
     postgresql_with={"fillfactor": "70"},
 )
