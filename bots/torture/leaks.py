@@ -69,7 +69,13 @@ async def _in_redis(secrets: Mapping[str, str], url: str) -> AsyncIterator[str]:
     async with Redis.from_url(url, decode_responses=True, encoding_errors="replace") as redis:
         async for key in redis.scan_iter(count=500):
             for name in _names(secrets, f"{key} {await _value(redis, key)}"):
-                yield f"{name} stands in Redis under {key.partition(':')[0]}:..."
+                yield f"{name} stands in Redis under {_kind(key, secrets)}:..."
+
+
+def _kind(key: str, secrets: Mapping[str, str]) -> str:
+    """What a key begins with, unless that is the secret itself."""
+    kind = key.partition(":")[0]
+    return "?" if _names(secrets, kind) else kind
 
 
 async def _value(redis: Any, key: str) -> Any:

@@ -21,6 +21,8 @@ def check_ends(index: Index) -> Iterator[Finding]:
         yield from _seen_once(index, rows)
         if any(row.outcome == "apologised" for row in rows):
             yield from _apologised(index, turn, rows[0])
+        if any(row.outcome == "undeliverable" for row in rows):
+            yield from _undeliverable(index, turn, rows[0])
     yield from _refused(index)
 
 
@@ -79,6 +81,13 @@ def _apologised(index: Index, turn: str, row: InboxRow) -> Iterator[Finding]:
         return
     line = f"{row.text!r} was apologised for in {len(lines)} lines"
     yield Finding(kind="duplicate" if lines else "silence", invariant="I2", line=line, channel=row.channel)
+
+
+def _undeliverable(index: Index, turn: str, row: InboxRow) -> Iterator[Finding]:
+    """Silence is only allowed where the platform did not take what was said."""
+    if not any(part.state == "dead" for part in index.parts_of[turn]):
+        line = f"{row.text!r} was given up, and nothing was tried to be said"
+        yield Finding(kind="silence", invariant="I2", line=line, channel=row.channel)
 
 
 def _refused(index: Index) -> Iterator[Finding]:

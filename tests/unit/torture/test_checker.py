@@ -383,6 +383,13 @@ def test_only_what_somebody_deleted_is_withdrawn() -> None:
     assert kinds(replace(gone, said=deleted, shown=sound().shown)) == {"duplicate"}
 
 
+def test_only_what_the_platform_did_not_take_is_undeliverable() -> None:
+    silent = ended(sound(), 2, "undeliverable")
+    assert kinds(silent) == {"silence"}
+    parts = [replace(one, state="dead", receipt=None) if one.turn == "t2" else one for one in silent.parts]
+    assert kinds(replace(silent, parts=parts)) == set()
+
+
 def test_one_apology_covers_all_that_its_turn_took() -> None:
     both = ended(ended(sound(), 3, "apologised"), 4, "apologised")
     silent = replace(both, shown=[one for one in both.shown if one.chat != BEN])
