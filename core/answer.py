@@ -18,6 +18,7 @@ from core.errors import ModelError, ModelRefused, ModelUnavailable
 from core.ledger import Ledger
 from core.messages import Delta, Finish, Prompt, Usage
 from core.observe import Metrics
+from core.points import reach
 from core.ports import Clock, ModelProvider, ModelRequest, Tokens
 from core.rows import CallRow, Settlement
 
@@ -117,6 +118,7 @@ class Answering:
             request = ModelRequest(
                 model=name, messages=prompt.messages, max_tokens=answer_tokens, stream=stream
             )
+            reach("T4")
             heard = await self._listen(request, deadline, show, stopped)
             answer = self._settle(call, heard, prompt, stopped=stopped.is_set())
             if answer.error is None and not answer.stopped:
@@ -165,6 +167,9 @@ class Answering:
                     heard.first_at = heard.first_at or self._clock.now()
                     heard.text += piece.text
                     show(heard.text)
+                    if heard.text == piece.text:
+                        reach("T5")
+        reach("T6")
 
     def _settle(self, call: CallRow, heard: _Heard, prompt: Prompt, *, stopped: bool) -> Answer:
         finish, error = heard.finish, heard.error

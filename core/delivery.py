@@ -4,7 +4,8 @@ Every part is written down as `sending` before its first attempt. What came of a
 sent; not sent (repeat); rejected (never in this form); ambiguous (it may have gone out). Only what
 certainly did not go out is repeated blindly. An edit may always be repeated: twice the same edit is
 one edit. What an ambiguous send allows is the channel's trait: repeat under the same key, look, or
-stop and say so.
+stop and say so. A line that says so is an honest guess and no answer: where it may have gone out itself and
+nobody can tell, it is not said twice.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Literal
 
 import structlog
 from uuid_utils.compat import uuid7
@@ -19,6 +21,7 @@ from uuid_utils.compat import uuid7
 from core.errors import Ambiguous, ChannelError, NotSent, Rejected, Unauthorized
 from core.messages import OutboundMessage
 from core.observe import Metrics
+from core.points import reach
 from core.ports import CanEdit, CanReadBack, ChannelAdapter, Clock
 from core.rows import End, Mark, Part, PartState
 
@@ -32,7 +35,6 @@ PAUSES = (0.3, 1.0, 3.0)
 """Seconds between the attempts that a holder makes itself."""
 PATIENCE = 10.0
 """Longer waits than this (seconds) park the conversation instead of holding it."""
-TOO_OLD = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +85,7 @@ class Delivery:
     async def deliver(self, parts: Sequence[Part], *, resumed: bool = False) -> Delivered:
         """Send what is not sent. Of a resumed turn, a part in `sending` may have gone out already; of a
         fresh one it was only just written down."""
-        owed = deque(part for part in parts if part.op != "preview" and part.state in ("pending", "sending"))
+        owed = deque(_unsent(parts))
         doubtful = {part.id for part in owed if resumed and part.state == "sending"}
         uncertain = any(part.op == "notice" for part in parts)
         sent: tuple[Mark, ...] = ()
@@ -91,6 +93,9 @@ class Delivery:
             part = owed.popleft()
             if part.state == "pending":
                 await self._write((*sent, Mark(part_id=part.id, state="sending")), ())
+                if part.part == 3:
+                    reach("D4")
+            reach("D1")
             outcome = await self._settle(part, doubtful=part.id in doubtful)
             mark = Mark(part_id=part.id, state=outcome.state, receipt=outcome.receipt, error=outcome.error)
             match outcome.state:
@@ -109,16 +114,33 @@ class Delivery:
                     uncertain, sent = True, ()
         return Delivered(marks=sent, end="uncertain" if uncertain else None)
 
+    async def confess(self, parts: Sequence[Part], why: str) -> Delivered:
+        """Send nothing more of an answer of which nobody knows how much arrived: one line says so. Where that
+        line was tried already, not even this."""
+        unsent = _unsent(parts)
+        if not unsent or any(part.op == "notice" for part in parts):
+            return self.drop(parts, "uncertain", why)
+        marks = [Mark(part_id=part.id, state="uncertain", error=why) for part in unsent]
+        notice = _notice(unsent[0], 1 + max(part.part for part in parts))
+        await self._write(marks, (notice,))
+        return await self.deliver((notice,))
+
+    def drop(self, parts: Sequence[Part], end: Literal["uncertain", "stale"], why: str) -> Delivered:
+        """Say nothing more at all. What was sent whole ended as it was meant to."""
+        state: PartState = "uncertain" if end == "uncertain" else "dead"
+        marks = tuple(Mark(part_id=part.id, state=state, error=why) for part in _unsent(parts))
+        return Delivered(marks=marks, end=end if marks else None)
+
     async def _settle(self, part: Part, *, doubtful: bool) -> _Outcome:
         """Try until something is known, or until waiting is no longer for us."""
         part = replace(part, first_sent_at=part.first_sent_at or self._clock.now())
         if (doubtful or self._is_forgotten(part)) and (known := await self._look_back(part)) is not None:
-            return self._postpone(known) if known.state == "pending" else known
+            return _postponed(known)
         rest = self._rests_until - asyncio.get_running_loop().time()
         if rest > 0 and not doubtful:
             told = _Outcome(state="pending", error="the platform asked us to wait", wait=rest)
             if rest > PATIENCE:
-                return self._postpone(told)
+                return _postponed(told)
             await self._pause(part, told, rest)
         for pause in (*self._pauses, None):
             outcome = await self._attempt(part)
@@ -127,9 +149,7 @@ class Delivery:
             if outcome.state != "pending" or pause is None or outcome.wait > PATIENCE:
                 break
             await self._pause(part, outcome, max(pause, outcome.wait))
-        if outcome.state == "pending":
-            return self._postpone(outcome)
-        return outcome
+        return _postponed(outcome)
 
     async def _pause(self, part: Part, outcome: _Outcome, seconds: float) -> None:
         """Wait between two attempts. What is known not to have gone out is written down as such meanwhile:
@@ -137,15 +157,11 @@ class Delivery:
         certain = outcome.certain and part.op != "edit"
         if certain:
             await self._write((Mark(part_id=part.id, state="pending", error=outcome.error),), ())
+        if outcome.wait:
+            reach("D7")
         await asyncio.sleep(seconds)
         if certain:
             await self._write((Mark(part_id=part.id, state="sending"),), ())
-
-    def _postpone(self, outcome: _Outcome) -> _Outcome:
-        asked = self._shape.asked_at
-        if asked is not None and self._clock.now() - asked > TOO_OLD:
-            return _Outcome(state="dead", error=f"given up after {TOO_OLD}: {outcome.error}")
-        return replace(outcome, wait=max(outcome.wait, PATIENCE))
 
     async def _look_back(self, part: Part) -> _Outcome | None:
         """What may be done about a part that may have gone out. None: try it (again)."""
@@ -181,11 +197,15 @@ class Delivery:
         return outcome
 
     async def _call(self, part: Part) -> _Outcome:
+        reach("D2")
         try:
             if part.op == "edit" and part.receipt is not None and isinstance(self._adapter, CanEdit):
                 await self._adapter.edit(self._shape.place, part.receipt, part.body)
+                reach("D6")
                 return _Outcome(state="sent")
-            return _Outcome(state="sent", receipt=await self._adapter.send(self._message(part)))
+            receipt = await self._adapter.send(self._message(part))
+            reach("D3")
+            return _Outcome(state="sent", receipt=receipt)
         except Rejected as error:
             # Of a refused edit nothing can be seen: a message of its own may still be taken.
             return _Outcome(state="sending" if part.op == "edit" else "dead", error=str(error))
@@ -212,9 +232,7 @@ class Delivery:
 
     async def _confess(self, mark: Mark, part: Part, rest: Sequence[Part]) -> Part:
         """The answer may or may not be there: nothing is repeated, one line says so."""
-        notice = replace(
-            part, id=uuid7(), part=part.part + len(rest) + 1, op="notice", body=UNSURE, state="sending"
-        )
+        notice = _notice(part, part.part + len(rest) + 1)
         await self._write((mark, *_dead(rest)), (notice,))
         return notice
 
@@ -223,3 +241,25 @@ def _dead(parts: Sequence[Part]) -> tuple[Mark, ...]:
     return tuple(
         Mark(part_id=part.id, state="dead", error="an earlier part did not arrive") for part in parts
     )
+
+
+def _unsent(parts: Sequence[Part]) -> list[Part]:
+    return [part for part in parts if part.op != "preview" and part.state in ("pending", "sending")]
+
+
+def _notice(part: Part, number: int) -> Part:
+    return replace(
+        part,
+        id=uuid7(),
+        part=number,
+        op="notice",
+        body=UNSURE,
+        state="sending",
+        receipt=None,
+        first_sent_at=None,
+    )
+
+
+def _postponed(outcome: _Outcome) -> _Outcome:
+    """What may be tried again waits for long enough that it is not a holder's to wait."""
+    return replace(outcome, wait=max(outcome.wait, PATIENCE)) if outcome.state == "pending" else outcome

@@ -4,42 +4,46 @@
     2 accept    first commit; the platform is acknowledged after it           core/inbox.py
     3 hold      the lowest waiting message, with what merges into it          _hold
     4 admit     one wait on Redis: limits, session, context                   _admit
-    5 choose    the model and its instructions, or a command                  _choose
-    6 prompt    what fits of the talk                                         _prompt
-    7 begin     second commit: turn, ledger row, placeholder; then the model  _begin
+    5 choose    the model and its instructions, or a command                  core/response.py
+    6 prompt    what fits of the talk                                         core/generation.py
+    7 begin     second commit: turn, ledger row, placeholder; then the model  core/generation.py
     8 compose   third commit: transcript, settled ledger, the parts to send   _compose
     9 deliver   one part after another, each receipt before the next          _deliver
    10 close     fourth commit: done, and the lease goes on or is given back   _close
 
 This is the one place that catches: an error becomes a line to the person, a status in the ledger and
-one line in the log.
+one line in the log. Every accepted message comes to one of seven ends here, but for `withdrawn`, which the
+store gives to what its author deleted before anybody began to answer.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import structlog
 from uuid_utils.compat import uuid7
 
-from core.choose import Choice, choose
-from core.commands import Desk, Reply, Request, parse
+from core.commands import parse
 from core.delivery import Delivered, Delivery
-from core.errors import ChannelError, LeaseLost, ParleyError, StoreUnavailable
+from core.errors import ChannelError, LeaseLost, Overtaken, ParleyError, StoreUnavailable
 from core.gate import Refusal
-from core.generation import Composition, Generation, Question
+from core.generation import Composition
 from core.house import House
-from core.messages import Spoken
 from core.observe import Step
+from core.overdue import Overdue, overdue
+from core.points import reach
 from core.ports import CanReact, Glance, Remembrance
-from core.prompt import TooLong
-from core.rows import Closing, Mark, Part, Work, Writing
+from core.response import Response
+from core.rows import Closing, Mark, Part, Settlement, Waiting, Work, Writing
 from core.turn import Turn, merge
 
 log = structlog.get_logger(__name__)
 
 SLOW_DOWN = "⏳"
+PASSING = (LeaseLost, StoreUnavailable, Overtaken)
+"""What is no failure of a turn: another holder goes on with it, or we look again."""
 
 
 class Engine:
@@ -47,7 +51,7 @@ class Engine:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._generation = Generation(house)
+        self._response = Response(house)
 
     async def take(self, work: Work, stopped: asyncio.Event) -> Work | None:
         """Do one turn of the work; gives what comes next under the same lease, or None when the lease was
@@ -55,12 +59,18 @@ class Engine:
         turn = self._hold(await self._await_burst(work), stopped)
         if turn is None:
             return await self._look_again(work)
+        reach("T1")
+        self._count(turn)
         ids = {"conversation": work.line.conversation_id, "turn": turn.id, "message": turn.asked.inbox_id}
         with (
             structlog.contextvars.bound_contextvars(channel=work.line.place.channel, **ids),
             self._house.metrics.turns_running.track_inprogress(),
         ):
-            return await self._carry(turn)
+            try:
+                return await self._carry(turn)
+            except Overtaken:
+                log.info("question changed")
+                return await self._look_again(work)
 
     async def _await_burst(self, work: Work) -> Work:
         """Where a first wait for bursts is set: what comes meanwhile is merged like what waited already."""
@@ -76,55 +86,83 @@ class Engine:
         return await self._house.journal.write(Writing(lease=work.lease, closing=Closing(turn_id=None)))
 
     async def _carry(self, turn: Turn) -> Work | None:
-        """From here on nothing is caught: once composed, what is owed is owed, by us or the next holder."""
-        unfinished = turn.work.unfinished
-        if unfinished is not None and unfinished.state == "composed":
-            delivered = await self._deliver(turn, turn.parts, resumed=True)
-            return await self._close(turn, delivered, None)
-        composition = await self._work_out(turn)
-        parts = await self._compose(turn, composition)
-        delivered = await self._deliver(turn, parts)
-        return await self._close(turn, delivered, composition.remembrance)
+        """Once composed, what is owed is owed, by us or the next holder: from then on nothing is caught."""
+        if turn.is_composed:
+            return await self._close(turn, await self._deliver(turn, turn.parts), None)
+        composition, parts = await self._say(turn)
+        return await self._close(turn, await self._deliver(turn, parts), composition.remembrance)
 
-    async def _work_out(self, turn: Turn) -> Composition:
+    async def _say(self, turn: Turn) -> tuple[Composition, tuple[Part, ...]]:
+        """Whatever goes wrong until it is written down what will be said is said instead."""
         try:
-            if turn.attempts > self._house.rules.attempts:
-                return self._apology(turn, ParleyError("it failed again and again"))
-            glance = await self._admit(turn)
-            if isinstance(glance, Refusal):
-                return await self._refusal(turn, glance)
-            return await self._respond(turn, glance)
-        except (LeaseLost, StoreUnavailable):
+            composition = await self._work_out(turn)
+            return composition, await self._compose(turn, composition)
+        except PASSING:
             raise
         except Exception as error:
             log.exception("turn failed")
-            return self._apology(turn, error)
+            composition = self._apology(turn, error)
+            return composition, await self._compose(turn, composition)
+
+    async def _work_out(self, turn: Turn) -> Composition:
+        if turn.overdue is not None:
+            return self._too_old(turn, turn.overdue)
+        if turn.attempts > self._house.rules.attempts:
+            return self._give_up(turn)
+        glance = await self._admit(turn)
+        reach("T2")
+        outcome = glance if isinstance(glance, Refusal) else await self._response.find(turn, glance)
+        return await self._refusal(turn, outcome) if isinstance(outcome, Refusal) else outcome
 
     def _hold(self, work: Work, stopped: asyncio.Event) -> Turn | None:
         """An unfinished turn goes on; else what waits first begins one. Of an unfinished answer nobody
         heard a `/stop` that came meanwhile: it is heard now."""
-        house, unfinished = self._house, work.unfinished
-        rules = house.rules
-        taken = unfinished.taken if unfinished else merge(work.waiting, rules.merge_max, rules.merge_chars)
+        house, unfinished, rules = self._house, work.unfinished, self._house.rules
+        taken = (
+            unfinished.taken
+            if unfinished
+            else merge(work.waiting, rules.merge_max, rules.merge_chars, lambda one: self._overdue(work, one))
+        )
         if not taken:
             return None
         if unfinished and any(one.kind == "stop" for one in work.waiting):
             stopped.set()
-        return Turn(
+        turn = Turn(
             id=unfinished.id if unfinished else uuid7(),
             work=work,
             taken=taken,
             attempts=1 + max(unfinished.attempts if unfinished else 0, *(one.attempts for one in taken)),
             channel=house.channel(work.line.place.account_id),
             stopped=stopped,
-            deadline_at=house.clock.now() + timedelta(seconds=house.rules.turn_seconds),
-            kind=unfinished.kind if unfinished else "answer",
-            end=(unfinished.end if unfinished else None) or "answered",
-            error=unfinished.error if unfinished else "",
-            parts=unfinished.parts if unfinished else (),
-            open_call=unfinished.open_call if unfinished else None,
+            deadline_at=house.clock.now() + timedelta(seconds=rules.turn_seconds),
             successor_id=uuid7() if self._starts_anew(taken[0].message.text, taken[0].kind) else None,
+            overdue=self._overdue(work, taken[0]),
         )
+        if unfinished is not None:
+            turn.go_on(unfinished)
+        return turn
+
+    def _overdue(self, work: Work, asked: Waiting) -> Overdue | None:
+        """Who may not talk to the bot is refused as ever, and hears nothing of its absence."""
+        house, message = self._house, asked.message
+        due = overdue(
+            asked,
+            work.line,
+            house.clock.now(),
+            late_seconds=house.rules.late_seconds,
+            stale_seconds=house.rules.stale_seconds,
+        )
+        is_let_in = not asked.blocked and house.gate.allowed(message.place.channel, message.sender.id)
+        return due if due is None or due.text is None or is_let_in else None
+
+    def _count(self, turn: Turn) -> None:
+        metrics, channel = self._house.metrics, turn.line.place.channel
+        if turn.work.unfinished is not None:
+            metrics.turns_resumed.labels(channel=channel).inc()
+            return
+        waited = self._house.clock.now() - turn.asked.accepted_at
+        metrics.message_wait_seconds.observe(max(0.0, waited.total_seconds()))
+        metrics.turn_messages.observe(len(turn.taken))
 
     def _starts_anew(self, text: str, kind: str) -> bool:
         typed = parse(text) if kind == "command" else None
@@ -143,61 +181,13 @@ class Engine:
             refusal = await self._house.gate.admit(turn.taken, glance)
             return refusal or glance
 
-    async def _respond(self, turn: Turn, glance: Glance) -> Composition:
-        choice = await self._choose(turn)
-        reply = await self._command(turn, choice)
-        if reply is not None and reply.ask is None:
-            turn.kind = "command"
-            return Composition(text=reply.text)
-        question = await self._question(turn, glance, reply)
-        outcome = await self._generation.generate(turn, choice, question)
-        if not isinstance(outcome, TooLong):
-            return outcome
-        text = f"That message is too long: about {outcome.tokens:,} tokens; I take {outcome.limit:,} at most."
-        return await self._refusal(turn, Refusal(reason="too_long", text=text))
-
-    async def _question(self, turn: Turn, glance: Glance, reply: Reply | None) -> Question:
-        known, rebuilt = glance.context, None
-        if known is None:
-            most = self._house.rules.context_messages
-            known = rebuilt = tuple(await self._house.records.context(turn.line.conversation_id, most))
-        return Question(
-            said=turn.said((reply.ask or "") if reply else ""),
-            context=_before_last_question(known) if reply is not None and reply.again else known,
-            rebuilt=rebuilt,
-        )
-
-    async def _choose(self, turn: Turn) -> Choice:
-        with self._house.step(turn, Step.CHOOSE):
-            house, line = self._house, turn.line
-            flags = await house.state.flags(line.place.channel)
-            choice = choose(house.defaults, house.configs(), line, turn.asked, flags)
-        turn.config_version = choice.config_version
-        return choice
-
-    async def _command(self, turn: Turn, choice: Choice) -> Reply | None:
-        if turn.asked.kind == "message":
-            return None
-        typed = parse(turn.asked.message.text)
-        command = self._house.commands.get(typed.name) if typed else None
-        if typed is None or command is None:
-            name = typed.name if typed else ""
-            return Reply(text=f"I don't know the command `/{name}`. `/help` lists those I know.")
-        desk = Desk(
-            records=self._house.records,
-            clock=self._house.clock,
-            model=choice.models[0],
-            offered=self._house.offered,
-            is_scripted=choice.models[0] == "scripted",
-            commands=self._house.commands,
-        )
-        return await command.run(
-            Request(line=turn.line, asked=turn.asked, argument=typed.argument, desk=desk)
-        )
-
     async def _compose(self, turn: Turn, composition: Composition) -> tuple[Part, ...]:
+        """A line that we are unsure is a notice; all else is an answer to whoever reads it."""
+        text = composition.text
         with self._house.step(turn, Step.COMPOSE):
-            parts = turn.compose(composition.text) if composition.text is not None else ()
+            write_down = turn.notice if turn.end == "uncertain" else turn.compose
+            parts = write_down(text) if text is not None else ()
+            reach("T7")
             await self._house.journal.write(
                 Writing(
                     lease=turn.lease,
@@ -209,9 +199,10 @@ class Engine:
                     parts=parts,
                 )
             )
+            reach("T8")
             return parts
 
-    async def _deliver(self, turn: Turn, parts: Sequence[Part], *, resumed: bool = False) -> Delivered:
+    async def _deliver(self, turn: Turn, parts: Sequence[Part]) -> Delivered:
         async def write(marks: Sequence[Mark], new: Sequence[Part]) -> None:
             row = turn.row("composed") if new else None
             await self._house.journal.write(
@@ -223,27 +214,53 @@ class Engine:
             turn.channel, turn.outbound(), write, house.clock, house.metrics, rests_until=turn.rests_until
         )
         with house.step(turn, Step.DELIVER):
-            return await delivery.deliver(parts, resumed=resumed)
+            return await (self._finish(turn, delivery) if turn.is_composed else delivery.deliver(parts))
+
+    async def _finish(self, turn: Turn, delivery: Delivery) -> Delivered:
+        """What an earlier holder composed is delivered, but for what is too old, and for what killed holder
+        after holder."""
+        due, parts = turn.overdue, turn.parts
+        if due is not None and due.why == "stale":
+            return delivery.drop(parts, "stale", due.why)
+        if due is not None and due.why == "doubted" and not turn.is_notice:
+            return await delivery.confess(parts, due.why)
+        if turn.deliveries > self._house.rules.attempts:
+            self._house.metrics.turns_given_up.labels(channel=turn.line.place.channel).inc()
+            return await delivery.confess(parts, "given up: no holder lived to deliver it")
+        return await delivery.deliver(parts, resumed=True)
 
     async def _close(self, turn: Turn, delivered: Delivered, remembrance: Remembrance | None) -> Work | None:
         """The truth first; what Redis is told beside it, it may also miss."""
         house, end = self._house, delivered.end or turn.end
         if delivered.park is not None:
             return await self._park(turn, delivered, delivered.park)
+        reach("D8")
         closing = Writing(lease=turn.lease, marks=delivered.marks, closing=turn.closing(end))
         with house.step(turn, Step.CLOSE):
             remembering = asyncio.create_task(house.state.remember(remembrance)) if remembrance else None
             following = await house.journal.write(closing)
             if remembering is not None:
                 await remembering
+        if turn.overdue is not None:
+            self._report(turn, turn.overdue)
         house.metrics.turns_ended.labels(channel=turn.line.place.channel, end=end).inc()
         tell = log.warning if end in ("undeliverable", "uncertain") else log.info
         why = next((mark.error for mark in delivered.marks if mark.error), turn.error)
         tell("turn ended", end=end, kind=turn.kind, attempts=turn.attempts, **({"why": why} if why else {}))
         return following
 
+    def _report(self, turn: Turn, due: Overdue) -> None:
+        """For the operator: how many were too old, of those we know, and since when they waited."""
+        work = turn.work
+        asked = {one.inbox_id: one.asked_at for one in (*turn.taken, *work.waiting)}
+        old = [at for at in asked.values() if at < due.before]
+        self._house.metrics.turns_overdue.labels(channel=work.line.place.channel, why=due.why).inc()
+        told = {"why": due.why, "messages": len(old), "oldest": min(old).isoformat()}
+        log.warning("messages too old to be answered", **told)
+
     async def _park(self, turn: Turn, delivered: Delivered, seconds: float) -> Work | None:
         """The platform wants us to wait for longer than a holder should: whoever is free then goes on."""
+        self._house.metrics.turns_parked.labels(channel=turn.line.place.channel).inc()
         log.warning("delivery parked", seconds=seconds, error=delivered.marks[-1].error)
         closing = Closing(turn_id=None, keep=False, wake_in=seconds)
         return await self._house.journal.write(
@@ -259,20 +276,24 @@ class Engine:
                 await turn.channel.react(turn.line.place, turn.asked.message.message_id, SLOW_DOWN)
         return Composition(text=refusal.text)
 
+    def _too_old(self, turn: Turn, due: Overdue) -> Composition:
+        turn.kind, turn.end, turn.error = "apology", due.end, due.why
+        return Composition(text=due.text, settlement=self._abandon(turn))
+
+    def _give_up(self, turn: Turn) -> Composition:
+        """An apology for what failed too often; not even that where it failed too."""
+        self._house.metrics.turns_given_up.labels(channel=turn.line.place.channel).inc()
+        apology = self._apology(turn, ParleyError("it failed again and again"))
+        if turn.attempts <= self._house.rules.attempts + 1:
+            return apology
+        turn.end = "undeliverable"
+        return replace(apology, text=None)
+
     def _apology(self, turn: Turn, error: Exception) -> Composition:
         turn.kind, turn.end, turn.error = "apology", "apologised", f"{type(error).__name__}: {error}"
+        text = error.public if isinstance(error, ParleyError) else ParleyError.public
+        return Composition(text=text, settlement=self._abandon(turn))
+
+    def _abandon(self, turn: Turn) -> Settlement | None:
         left = turn.open_call
-        return Composition(
-            text=error.public if isinstance(error, ParleyError) else ParleyError.public,
-            settlement=self._house.ledger.abandon(left, self._house.clock.now()) if left else None,
-        )
-
-
-def _before_last_question(context: Sequence[Spoken]) -> tuple[Spoken, ...]:
-    """The context as it was before the question that is asked again, which may be several messages."""
-    end = len(context)
-    while end and context[end - 1].role != "user":
-        end -= 1
-    while end and context[end - 1].role == "user":
-        end -= 1
-    return tuple(context[:end])
+        return self._house.ledger.abandon(left, self._house.clock.now()) if left else None

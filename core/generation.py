@@ -16,6 +16,7 @@ from core.choose import Choice
 from core.house import House
 from core.messages import OutboundMessage, Prompt, Spoken
 from core.observe import Step
+from core.points import reach
 from core.ports import Remembrance
 from core.preview import Preview
 from core.prompt import TooLong, build
@@ -65,91 +66,9 @@ class Generation:
         if isinstance(prompt, TooLong):
             return prompt
         with house.step(turn, Step.BEGIN):
-            answer = await self._begin(turn, choice, prompt)
+            lane = self._lanes[turn.line.place.account_id]
+            answer = await _Asking(house, turn, choice, prompt, lane).ask()
         return self._conclude(turn, question, prompt, answer)
-
-    async def _begin(self, turn: Turn, choice: Choice, prompt: Prompt) -> Answer:
-        """The preview runs beside the model; both begin when the second commit is durable."""
-        house, unfinished = self._house, turn.work.unfinished
-        placeholder = turn.begin_placeholder() if choice.streams else None
-        streams = choice.streams and turn.channel.traits.streaming != "none"
-        if placeholder is not None:
-            turn.parts = (*turn.parts, placeholder)
-        preview: Preview | None = None
-
-        async def reserve(model: str, number: int, owed: Settlement | None) -> CallRow:
-            nonlocal preview
-            call = house.ledger.reserve(
-                call_id=uuid7(),
-                turn_id=turn.id,
-                line=turn.line,
-                asked=turn.asked,
-                model=model,
-                attempt=number + 1 + (unfinished.calls if unfinished else 0),
-                prompt_tokens=prompt.tokens,
-                answer_tokens=choice.answer_tokens,
-                now=house.clock.now(),
-            )
-            await house.journal.write(
-                Writing(
-                    lease=turn.lease,
-                    turn=turn.row("open"),
-                    takes=turn.taken,
-                    settlement=owed,
-                    call=call,
-                    parts=(placeholder,) if placeholder and preview is None else (),
-                )
-            )
-            turn.open_call = OpenCall(id=call.id, model=call.model, reserved_prompt=call.reserved_prompt)
-            preview = preview or self._open_preview(turn)
-            return call
-
-        left = turn.open_call
-        answer: Answer | None = None
-        try:
-            answer = await house.answering.ask(
-                choice.models,
-                prompt,
-                answer_tokens=choice.answer_tokens,
-                seconds=house.rules.turn_seconds,
-                stream=streams,
-                reserve=reserve,
-                show=lambda text: preview.show(text) if preview and streams else None,
-                stopped=turn.stopped,
-                owed=house.ledger.abandon(left, house.clock.now()) if left else None,
-            )
-        finally:
-            await self._close_preview(turn, preview, whole=answer is not None)
-        return answer
-
-    def _open_preview(self, turn: Turn) -> Preview:
-        async def record(part: Part, receipt: str) -> None:
-            mark = Mark(part_id=part.id, state="sent", receipt=receipt)
-            await self._house.journal.write(Writing(lease=turn.lease, marks=(mark,)))
-
-        part, shape = turn.placeholder, turn.outbound()
-        message: OutboundMessage | None = None
-        if part is not None:
-            message = replace(shape, text=part.body, key=f"{turn.id.hex}.1.preview", reply_to=part.reply_to)
-        lane = self._lanes[turn.line.place.account_id]
-        preview = Preview(turn.channel, turn.line.place, message, part, record, lane, self._house.metrics)
-        preview.open()
-        return preview
-
-    async def _close_preview(self, turn: Turn, preview: Preview | None, *, whole: bool) -> None:
-        """On the way out of a failure the first error counts, not that of the preview."""
-        if preview is None:
-            return
-        try:
-            receipt = await preview.close()
-            turn.rests_until = preview.rests_until
-        except Exception:
-            if whole:
-                raise
-            return
-        turn.parts = tuple(
-            replace(part, receipt=receipt) if part.op == "preview" else part for part in turn.parts
-        )
 
     def _conclude(self, turn: Turn, question: Question, prompt: Prompt, answer: Answer) -> Composition:
         """What the person will read of what the model gave, and what is remembered of it."""
@@ -172,6 +91,106 @@ class Generation:
                 left_out=prompt.left_out,
             ),
             remembrance=_remembrance(turn, question, reply, answer.model),
+        )
+
+
+class _Asking:
+    """One turn's way to its model: what is reserved, and the preview that runs beside the model. Both begin
+    when the second commit is durable."""
+
+    def __init__(self, house: House, turn: Turn, choice: Choice, prompt: Prompt, lane: asyncio.Lock) -> None:
+        self._house = house
+        self._turn = turn
+        self._choice = choice
+        self._prompt = prompt
+        self._lane = lane
+        self._streams = choice.streams and turn.channel.traits.streaming != "none"
+        self._placeholder = turn.begin_placeholder() if choice.streams else None
+        self._preview: Preview | None = None
+        if self._placeholder is not None:
+            turn.parts = (*turn.parts, self._placeholder)
+
+    async def ask(self) -> Answer:
+        house, turn, left = self._house, self._turn, self._turn.open_call
+        answer: Answer | None = None
+        try:
+            answer = await house.answering.ask(
+                self._choice.models,
+                self._prompt,
+                answer_tokens=self._choice.answer_tokens,
+                seconds=house.rules.turn_seconds,
+                stream=self._streams,
+                reserve=self._reserve,
+                show=self._show,
+                stopped=turn.stopped,
+                owed=house.ledger.abandon(left, house.clock.now()) if left else None,
+            )
+        finally:
+            await self._close_preview(whole=answer is not None)
+        return answer
+
+    async def _reserve(self, model: str, number: int, owed: Settlement | None) -> CallRow:
+        house, turn, unfinished = self._house, self._turn, self._turn.work.unfinished
+        call = house.ledger.reserve(
+            call_id=uuid7(),
+            turn_id=turn.id,
+            line=turn.line,
+            asked=turn.asked,
+            model=model,
+            attempt=number + 1 + (unfinished.calls if unfinished else 0),
+            prompt_tokens=self._prompt.tokens,
+            answer_tokens=self._choice.answer_tokens,
+            now=house.clock.now(),
+        )
+        begins = self._preview is None
+        await house.journal.write(
+            Writing(
+                lease=turn.lease,
+                turn=turn.row("open"),
+                takes=turn.taken,
+                settlement=owed,
+                call=call,
+                parts=(self._placeholder,) if self._placeholder and begins else (),
+            )
+        )
+        reach("T3")
+        turn.open_call = OpenCall(id=call.id, model=call.model, reserved_prompt=call.reserved_prompt)
+        self._preview = self._preview or self._open_preview()
+        return call
+
+    def _show(self, text: str) -> None:
+        if self._preview is not None and self._streams:
+            self._preview.show(text)
+
+    def _open_preview(self) -> Preview:
+        house, turn = self._house, self._turn
+
+        async def record(part: Part, receipt: str) -> None:
+            mark = Mark(part_id=part.id, state="sent", receipt=receipt)
+            await house.journal.write(Writing(lease=turn.lease, marks=(mark,)))
+
+        part, shape = turn.placeholder, turn.outbound()
+        message: OutboundMessage | None = None
+        if part is not None:
+            message = replace(shape, text=part.body, key=f"{turn.id.hex}.1.preview", reply_to=part.reply_to)
+        preview = Preview(turn.channel, turn.line.place, message, part, record, self._lane, house.metrics)
+        preview.open()
+        return preview
+
+    async def _close_preview(self, *, whole: bool) -> None:
+        """On the way out of a failure the first error counts, not that of the preview."""
+        preview, turn = self._preview, self._turn
+        if preview is None:
+            return
+        try:
+            receipt = await preview.close()
+            turn.rests_until = preview.rests_until
+        except Exception:
+            if whole:
+                raise
+            return
+        turn.parts = tuple(
+            replace(part, receipt=receipt) if part.op == "preview" else part for part in turn.parts
         )
 
 

@@ -12,8 +12,9 @@ from uuid_utils.compat import uuid7
 
 from core.commands import Command, kind_of
 from core.errors import RowRefused
-from core.messages import Account, InboundMessage
+from core.messages import Account, Change, InboundMessage
 from core.observe import Metrics, Step
+from core.points import reach
 from core.ports import Journal
 from core.rows import Accepted, Arrival, Work
 
@@ -49,6 +50,7 @@ class Inbox:
             await asyncio.gather(*(self._accept(account, message) for message in messages))
 
     async def _accept(self, account: Account, message: InboundMessage) -> None:
+        reach("I1")
         arrival = Arrival(
             inbox_id=uuid7(),
             user_id=uuid7(),
@@ -66,11 +68,15 @@ class Inbox:
             # It would be refused for ever: one impossible message must not hold up its platform.
             log.error("message impossible", channel=message.place.channel, error=str(error))
             return
+        reach("I3")
         self._tell(message, accepted)
         if accepted.work is not None:
             self._start(accepted.work)
 
     def _tell(self, message: InboundMessage, accepted: Accepted) -> None:
+        if message.change is not None:
+            self._tell_change(message, message.change, accepted)
+            return
         fresh = "yes" if accepted.fresh else "no"
         self._metrics.messages_accepted.labels(channel=message.place.channel, fresh=fresh).inc()
         say, event = (
@@ -82,3 +88,8 @@ class Inbox:
             conversation=accepted.conversation_id,
             message=accepted.inbox_id,
         )
+
+    def _tell_change(self, message: InboundMessage, change: Change, accepted: Accepted) -> None:
+        channel, in_time = message.place.channel, "yes" if accepted.changed else "no"
+        self._metrics.messages_changed.labels(channel=channel, change=change, in_time=in_time).inc()
+        log.info(f"message {change}", channel=channel, message=accepted.inbox_id, in_time=in_time)

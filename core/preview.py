@@ -16,6 +16,7 @@ import structlog
 from core.errors import Ambiguous, ChannelError, NotSent
 from core.messages import OutboundMessage, Place
 from core.observe import Metrics
+from core.points import reach
 from core.ports import CanDraft, CanEdit, CanReadBack, CanShowTyping, ChannelAdapter
 from core.rows import Part
 
@@ -142,6 +143,7 @@ class Preview:
 
     async def _paint(self, text: str) -> float:
         """Show one state of the text; gives the seconds that the platform wants us to wait."""
+        reach("D5")
         try:
             if isinstance(self._adapter, CanDraft):
                 await self._adapter.draft(self._place, text)

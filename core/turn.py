@@ -1,7 +1,7 @@
 """One turn as it goes, and the rows that say so. Pure: it decides nothing and waits for nothing."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -10,8 +10,23 @@ from uuid import UUID
 from uuid_utils.compat import uuid7
 
 from core.messages import OutboundMessage, Spoken
+from core.overdue import Overdue
 from core.ports import CanEdit, ChannelAdapter
-from core.rows import Closing, End, Lease, Line, Mark, MessageRow, OpenCall, Part, TurnRow, Waiting, Work
+from core.rows import (
+    Closing,
+    End,
+    Lease,
+    Line,
+    Mark,
+    MessageRow,
+    Op,
+    OpenCall,
+    OpenTurn,
+    Part,
+    TurnRow,
+    Waiting,
+    Work,
+)
 
 Kind = Literal["answer", "command", "refusal", "apology"]
 
@@ -21,13 +36,15 @@ class Turn:
     """What is known of a turn: whose work, which messages, and how it will end if its parts arrive.
 
     `end` and `kind` change as it goes: a refusal and an apology are ends too. `open_call` is reserved in the
-    ledger and not settled yet, by us or by an earlier holder.
+    ledger and not settled yet, by us or by an earlier holder. `attempts` counts the holders that began it,
+    `deliveries` those that began to deliver what was composed.
     """
 
     id: UUID
     work: Work
     taken: tuple[Waiting, ...]
     attempts: int
+    deliveries: int = 1
     channel: ChannelAdapter
     stopped: asyncio.Event
     deadline_at: datetime
@@ -40,6 +57,30 @@ class Turn:
     open_call: OpenCall | None = None
     covers_stops: bool = False
     rests_until: float = 0.0
+    overdue: Overdue | None = None
+
+    @property
+    def is_composed(self) -> bool:
+        """Did an earlier holder write down what is to be said?"""
+        return self.work.unfinished is not None and self.work.unfinished.state == "composed"
+
+    def go_on(self, unfinished: OpenTurn) -> None:
+        """Take over what an earlier holder began. Of what was composed only the deaths since then count, and
+        that it is merely late does not keep it from being delivered."""
+        self.kind, self.error = unfinished.kind, unfinished.error
+        self.end = unfinished.end or "answered"
+        self.parts, self.open_call = unfinished.parts, unfinished.open_call
+        if unfinished.state == "open":
+            return
+        deaths = max(one.attempts for one in self.taken) - (unfinished.attempts - 1)
+        self.attempts, self.deliveries = unfinished.attempts, 1 + max(0, deaths)
+        if self.overdue is not None and self.overdue.why == "late" and self.kind != "apology":
+            self.overdue = None
+
+    @property
+    def is_notice(self) -> bool:
+        """Was the person told already that we are unsure?"""
+        return any(part.op == "notice" for part in self.parts)
 
     @property
     def lease(self) -> Lease:
@@ -74,8 +115,13 @@ class Turn:
 
     def closing(self, end: End) -> Closing:
         """A command that was refused, or failed, began nothing anew."""
-        successor_id = self.successor_id if self.end == "answered" else None
-        return Closing(turn_id=self.id, end=end, successor_id=successor_id, covers_stops=self.covers_stops)
+        return Closing(
+            turn_id=self.id,
+            end=end,
+            successor_id=self.successor_id if self.end == "answered" else None,
+            covers_stops=self.covers_stops,
+            covers_before=self.overdue.before if self.overdue else None,
+        )
 
     def outbound(self) -> OutboundMessage:
         """What all sends of this turn share."""
@@ -106,7 +152,11 @@ class Turn:
         rest = (self._part(number, "send", piece) for number, piece in enumerate(pieces[1:], start=2))
         return (first, *rest)
 
-    def _part(self, number: int, op: Literal["preview", "send", "edit"], body: str, **more: Any) -> Part:
+    def notice(self, text: str) -> tuple[Part, ...]:
+        """One line in a message of its own: what stands in the placeholder may be an answer by now."""
+        return (self._part(1, "notice", text, state="sending"),)
+
+    def _part(self, number: int, op: Op, body: str, **more: Any) -> Part:
         reply_to = self.asked.message.message_id if number == 1 else ""
         return Part(id=uuid7(), turn_id=self.id, part=number, op=op, body=body, reply_to=reply_to, **more)
 
@@ -157,17 +207,22 @@ class Turn:
         return tuple(rows)
 
 
-def merge(waiting: Sequence[Waiting], most: int, chars: int) -> tuple[Waiting, ...]:
+def merge(
+    waiting: Sequence[Waiting],
+    most: int,
+    chars: int,
+    is_overdue: Callable[[Waiting], object] = lambda waiting: False,
+) -> tuple[Waiting, ...]:
     """The messages of the next turn: the first that waits, with the plain ones of the same author that
     follow it directly, as long as they have `chars` characters together at most. Commands stand alone, and
-    so does a message without text."""
+    so do a message without text and one that is overdue."""
     taken = list(waiting[:1])
-    if not taken or not _is_plain(taken[0]):
+    if not taken or not _is_plain(taken[0]) or is_overdue(taken[0]):
         return tuple(taken)
     room = chars - len(taken[0].message.text)
     for one in waiting[1:most]:
         room -= len(one.message.text)
-        if not _is_plain(one) or one.user_id != taken[0].user_id or room < 0:
+        if not _is_plain(one) or one.user_id != taken[0].user_id or room < 0 or is_overdue(one):
             break
         taken.append(one)
     return tuple(taken)

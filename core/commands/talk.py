@@ -41,7 +41,10 @@ async def retry(request: Request) -> Reply:
 
 
 async def again(request: Request) -> Reply:
+    """Also what was said last and may not have arrived, whatever it was."""
     last = await request.desk.records.last_answer(request.line.conversation_id)
-    if last is None or not last.answer:
-        return Reply(text="There is no answer in this conversation yet to show again.")
-    return Reply(text=last.answer)
+    if last is not None and last.answer:
+        return Reply(text=last.answer)
+    if last is not None and last.end == "uncertain":
+        return Reply(text="No answer to your last message is stored here. Please send the message again.")
+    return Reply(text="There is no answer in this conversation yet to show again.")

@@ -12,8 +12,17 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.messages import Spoken
 from core.rows import CallUsage, ChannelConfig, LastAnswer
-from core.store.database import own, transaction
-from core.store.tables import channel_configs, conversations, inbox, messages, model_calls, turns, users
+from core.store.database import Transaction, own, transaction
+from core.store.tables import (
+    channel_configs,
+    conversations,
+    inbox,
+    messages,
+    model_calls,
+    outbox,
+    turns,
+    users,
+)
 
 RECENT = timedelta(days=60)
 
@@ -39,7 +48,8 @@ class PostgresRecords:
 
     async def last_answer(self, conversation_id: UUID) -> LastAnswer | None:
         """The question is the last one, also where only an apology came of it; the answer is the last one
-        there is."""
+        there is. After an uncertain end it is what was to be said there, a command's reply too, and empty
+        where nothing is stored of it."""
         said = messages.c
         here = said.conversation_id == conversation_id
         newest = said.timestamp.desc(), said.id.desc()
@@ -53,18 +63,17 @@ class PostgresRecords:
         answered = select(said.content).where(here, said.role == "assistant").order_by(*newest).limit(1)
         async with transaction(self._engine) as connection:
             turn = (await connection.execute(asked)).one_or_none()
-            if turn is None:
+            in_doubt = await _in_doubt(connection, conversation_id)
+            turn_id = in_doubt or (turn.id if turn else None)
+            if turn_id is None:
                 return None
-            answer = (await connection.execute(answered)).scalar_one_or_none()
-            texts = await connection.execute(
-                select(said.content)
-                .where(here, said.turn_id == turn.id, said.role == "user")
-                .order_by(said.timestamp, said.id)
-            )
-            question = "\n".join(texts.scalars())
-        return LastAnswer(
-            turn_id=own(turn.id), question=question, answer=answer or "", end=turn.outcome or ""
-        )
+            if in_doubt is not None:
+                answer = await _stored(connection, conversation_id, in_doubt)
+            else:
+                answer = await connection.scalar(answered)
+            question = await _asked(connection, conversation_id, turn.id) if turn else ""
+        end = "uncertain" if in_doubt else turn.outcome if turn else None
+        return LastAnswer(turn_id=own(turn_id), question=question, answer=answer or "", end=end or "")
 
     async def usage(self, user_id: UUID, since: datetime) -> CallUsage:
         calls = model_calls.c
@@ -141,6 +150,45 @@ class PostgresRecords:
             for _ in range(ahead + 1):
                 await connection.execute(select(func.parley_ensure_month_v1(month)))
                 month = (month + timedelta(days=32)).replace(day=1)
+
+
+async def _in_doubt(connection: Transaction, conversation_id: UUID) -> UUID | None:
+    """The newest turn that has ended, where that end is uncertain."""
+    query = (
+        select(turns.c.id, turns.c.outcome)
+        .where(turns.c.conversation_id == conversation_id, turns.c.state == "closed")
+        .order_by(turns.c.started_at.desc())
+        .limit(1)
+    )
+    turn = (await connection.execute(query)).one_or_none()
+    return turn.id if turn is not None and turn.outcome == "uncertain" else None
+
+
+async def _asked(connection: Transaction, conversation_id: UUID, turn_id: UUID) -> str:
+    said = messages.c
+    texts = await connection.scalars(
+        select(said.content)
+        .where(said.conversation_id == conversation_id, said.turn_id == turn_id, said.role == "user")
+        .order_by(said.timestamp, said.id)
+    )
+    return "\n".join(texts)
+
+
+async def _stored(connection: Transaction, conversation_id: UUID, turn_id: UUID) -> str:
+    """What a turn was to say: the whole text of an answer, of all else the parts it was cut into."""
+    said, sent = messages.c, outbox.c
+    whole = select(said.content).where(
+        said.conversation_id == conversation_id, said.turn_id == turn_id, said.role == "assistant"
+    )
+    parts = (
+        select(sent.part, sent.body)
+        .where(sent.turn_id == turn_id, sent.op.in_(("send", "edit")))
+        .order_by(sent.part, sent.created_at)
+    )
+    if answer := await connection.scalar(whole):
+        return str(answer)
+    bodies = {row.part: row.body for row in await connection.execute(parts)}  # a part may have had two forms
+    return "\n\n".join(bodies.values())
 
 
 def _newest(conversation_id: UUID, most: int) -> Select[tuple[UUID, str, str, dict[str, str], datetime]]:

@@ -69,15 +69,22 @@ class Desk:
     def named(self, marks: Sequence[Mark]) -> list[tuple[str, str]]:
         return [(self.names[mark.part_id], mark.state) for mark in marks]
 
-    async def deliver(self, *parts: Part, resumed: bool = False, **shape: Any) -> Delivered:
+    async def deliver(self, *parts: Part, resumed: bool = False) -> Delivered:
+        return await self._delivery(parts).deliver(parts, resumed=resumed)
+
+    async def confess(self, *parts: Part) -> Delivered:
+        return await self._delivery(parts).confess(parts, "in doubt")
+
+    def drop(self, *parts: Part) -> Delivered:
+        return self._delivery(parts).drop(parts, "stale", "too old")
+
+    def _delivery(self, parts: Sequence[Part]) -> Delivery:
         self.names |= {part.id: part.body for part in parts}
-        asked_at = shape.pop("asked_at", NOON)
-        delivery = Delivery(
+        return Delivery(
             self.channel,
-            OutboundMessage(place=DIRECT, text="", key="", asked_at=asked_at),
+            OutboundMessage(place=DIRECT, text="", key="", asked_at=NOON),
             self.write,
             self.clock,
             Metrics(CollectorRegistry()),
             pauses=(0.0, 0.0, 0.0),
         )
-        return await delivery.deliver(parts, resumed=resumed)

@@ -56,13 +56,6 @@ async def test_trouble_that_lasts_parks(error: Exception) -> None:
     assert done.marks[0].state == "pending"
 
 
-async def test_after_a_day_it_is_given_up() -> None:
-    desk = Desk(ScriptedChannel(*[UNSENT] * 10))
-    done = await desk.deliver(*parts("one", "two"), asked_at=NOON - timedelta(hours=25))
-    assert done.end == "undeliverable"
-    assert desk.named(done.marks) == [("one", "dead"), ("two", "dead")]
-
-
 @pytest.mark.parametrize("error", [Rejected("too odd"), Undeliverable("blocked")])
 async def test_what_can_never_arrive_ends_the_rest(error: Exception) -> None:
     desk = Desk(ScriptedChannel(None, error))
@@ -220,3 +213,60 @@ async def test_a_forgotten_key_is_not_repeated_while_nobody_can_look() -> None:
     assert desk.channel.calls == [("look", "one")]
     assert done.park is not None
     assert done.marks[0].state == "pending"
+
+
+async def test_a_resumed_notice_is_repeated_where_the_platform_knows_its_key() -> None:
+    desk = Desk(ScriptedChannel(after_ambiguous="repeat"))
+    rows = [part(1, "one", state="uncertain"), part(2, UNSURE, op="notice", state="sending")]
+    done = await desk.deliver(*rows, resumed=True)
+    assert desk.channel.calls == [("send", UNSURE)]
+    assert (done.marks[0].state, done.end) == ("sent", "uncertain")
+
+
+async def test_what_nobody_knows_of_is_confessed_and_nothing_of_it_is_sent() -> None:
+    rows = [part(1, "one", state="sent", receipt="r1"), part(2, "two", state="sending"), part(3, "three")]
+    desk = Desk(ScriptedChannel())
+    done = await desk.confess(*rows)
+    assert desk.channel.calls == [("send", UNSURE)]
+    assert desk.marks == [("two", "uncertain"), ("three", "uncertain")]
+    assert (desk.new[0].op, desk.new[0].part) == ("notice", 4)
+    assert (desk.named(done.marks), done.end) == ([(UNSURE, "sent")], "uncertain")
+
+
+async def test_an_edit_that_nobody_knows_of_is_confessed_in_a_message_of_its_own() -> None:
+    desk = Desk(ScriptedChannel())
+    done = await desk.confess(*parts("one", first="edit"))
+    assert desk.channel.calls == [("send", UNSURE)]
+    assert done.end == "uncertain"
+
+
+async def test_nothing_is_confessed_twice() -> None:
+    rows = [part(1, "one", state="uncertain"), part(2, UNSURE, op="notice", state="sending")]
+    desk = Desk(ScriptedChannel())
+    done = await desk.confess(*rows)
+    assert desk.channel.calls == []
+    assert (desk.named(done.marks), done.end) == ([(UNSURE, "uncertain")], "uncertain")
+
+
+async def test_what_arrived_whole_is_not_confessed() -> None:
+    desk = Desk(ScriptedChannel())
+    done = await desk.confess(part(1, "…", op="preview", state="sending"), part(1, "one", state="sent"))
+    assert desk.channel.calls == []
+    assert (done.marks, done.end) == ((), None)
+
+
+async def test_what_is_too_old_is_dropped_without_a_word() -> None:
+    desk = Desk(ScriptedChannel())
+    done = desk.drop(part(1, "one", state="sent"), part(2, "two", state="sending"), part(3, "three"))
+    assert desk.channel.calls == []
+    assert desk.named(done.marks) == [("two", "dead"), ("three", "dead")]
+    assert done.end == "stale"
+
+
+async def test_the_moments_of_a_delivery_are_reached_in_their_order(reached: list[str]) -> None:
+    flood = NotSent("wait", retry_after=0.001)
+    await Desk(ScriptedChannel(flood)).deliver(*parts("one", "two", "three"))
+    assert reached == ["D1", "D2", "D7", "D2", "D3", "D1", "D2", "D3", "D4", "D1", "D2", "D3"]
+    reached.clear()
+    await Desk(ScriptedChannel()).deliver(*parts("one", first="edit"))
+    assert reached == ["D1", "D2", "D6"]
