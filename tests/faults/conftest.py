@@ -1,0 +1,34 @@
+"""What the kill cells stand on: one zygote and one ground a session, and all cells of a channel at once."""
+
+import logging
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from bots.torture.ground import Ground, open_ground
+from bots.torture.zygote import Zygote, open_zygote
+from core.embedded import Pair
+
+
+@pytest.fixture(scope="session")
+async def zygote() -> AsyncIterator[Zygote]:
+    async with open_zygote() as zygote:
+        yield zygote
+
+
+@pytest.fixture(scope="session")
+async def ground(pair: Pair) -> AsyncIterator[Ground]:
+    assert pair.database_url is not None
+    assert pair.redis_url is not None
+    async with open_ground(pair.database_url, pair.redis_url) as ground:
+        yield ground
+
+
+@pytest.fixture(scope="session")
+def quiet_servers() -> Iterator[None]:
+    """A client that is killed in the middle of a request is what we are here for, not the server's error."""
+    logger = logging.getLogger("aiohttp.server")
+    before = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    logger.setLevel(before)

@@ -1,0 +1,26 @@
+"""Killed at each point of the walk on Slack, and in a migration: nothing is lost, doubled or left."""
+
+from collections.abc import Mapping
+
+import pytest
+
+from bots.torture.cell import SCHEMA, SLACK
+from bots.torture.ground import Ground
+from bots.torture.stage import Outcome
+from bots.torture.zygote import Zygote
+from tests.faults.kills import cells_of, killed
+
+CELLS = cells_of(SCHEMA, SLACK)
+
+
+@pytest.fixture(scope="module")
+async def outcomes(
+    ground: Ground, zygote: Zygote, quiet_servers: None, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[str, Outcome]:
+    return await killed(CELLS, ground, zygote, tmp_path_factory.mktemp("kills"))
+
+
+@pytest.mark.timeout(300)  # the first one waits for all
+@pytest.mark.parametrize("cell", map(str, CELLS))
+def test_the_promise_holds(outcomes: Mapping[str, Outcome], cell: str) -> None:
+    assert outcomes[cell].held, str(outcomes[cell])
