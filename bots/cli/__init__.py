@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bots.cli import channels, db
+from bots.cli import channels, db, fence, turns
 from bots.cli import config as config_verbs
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app = typer.Typer(
 app.add_typer(config_verbs.app, name="config", help="See the settings and where they come from.")
 app.add_typer(channels.app, name="channels", help="Connect a platform.")
 app.add_typer(db.app, name="db", help="The database's schema.")
+app.add_typer(turns.app, name="turns", help="What became of questions: dead letters, and asking again.")
+app.add_typer(fence.app, name="fence", help="Whether the database may be a restored backup, and going on.")
 simulators = typer.Typer(no_args_is_help=True, help="Run a stand-in for a platform or a model, alone.")
 app.add_typer(simulators, name="simulate")
 
