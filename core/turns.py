@@ -100,6 +100,7 @@ class Turns:
             group.create_task(_for_ever(self._sweep), name="sweep")
             group.create_task(_for_ever(self._renew), name="heartbeat")
             group.create_task(_for_ever(self._hear_stops), name="stops")
+            group.create_task(_for_ever(self._look_for_stops), name="missed stops")
 
     async def settled(self, is_settled: Callable[[], Awaitable[bool]]) -> None:
         """Wait until a question about what is left is answered with yes; asked again when a held
@@ -197,7 +198,13 @@ class Turns:
                 is_held = self._held.get(held.lease.conversation_id) is held
                 if held.lease.conversation_id in lost and is_held and held.task is not None:
                     held.task.cancel()
-            for held in asked:  # a hint may have been missed while nobody listened
+
+    async def _look_for_stops(self) -> None:
+        """A hint may have been missed while nobody listened. No heartbeat may wait for this: it is a query
+        for each conversation, and leases run out meanwhile."""
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            for held in list(self._held.values()):
                 await self._stop(held)
 
     async def _hear_stops(self) -> None:
