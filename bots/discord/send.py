@@ -55,14 +55,14 @@ async def edit(line: Line, place: Place, receipt: str, text: str) -> None:
     body = _body(text, asker="")
     if asked is not None:
         try:
-            await line.call("PATCH", ORIGINAL, body, **_right(asked))
+            _id(ORIGINAL, await line.call("PATCH", ORIGINAL, body, **_right(asked)))
         except TargetGone:
             if id == "0":
                 raise
         else:
             return
     path = f"{CHANNEL}/messages/{{message}}"
-    await line.call("PATCH", path, body, channel_id=chat_of(place), message=id)
+    _id(path, await line.call("PATCH", path, body, channel_id=chat_of(place), message=id))
 
 
 async def show_typing(line: Line, place: Place) -> None:

@@ -11,12 +11,14 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from time import monotonic
 from typing import Any
 
 import aiohttp
 import orjson
 from yarl import URL
 
+from bots.discord.budget import Budget
 from bots.discord.errors import translated
 from bots.discord.library import (
     MISSING,
@@ -37,12 +39,13 @@ BAN_SECONDS = 60.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """Seconds: the longest wait for an answer, the longest that a 429 is waited out here, the pause before
-    another session is begun, and pauses after connections that failed. After `tries` failures in a row the
-    gateway counts as away."""
+    another session is begun, without any sign until the gateway counts as dead, and pauses after connections
+    that failed. After `tries` failures in a row the gateway counts as away."""
 
     answer: float = 20.0
     flood: float = 10.0
     identify: float = 5.0
+    silence: float = 60.0
     error: tuple[float, float] = (0.5, 30.0)
     tries: int = 5
 
@@ -65,7 +68,8 @@ class Http(HTTPClient):
     """The library's HTTP client at another address."""
 
     def __init__(self, api_url: str, gateway_url: str | None, pace: Pace, inner: HTTPClient) -> None:
-        super().__init__(inner.loop)
+        self._budget = Budget(monotonic, flood=pace.flood)
+        super().__init__(inner.loop, http_trace=self._budget.trace())
         # The library's constructor allows no less than 30 s; long waits are better spent by who is asked.
         self.max_ratelimit_timeout = pace.flood
         self._api_url = api_url.rstrip("/")
@@ -93,12 +97,22 @@ class Http(HTTPClient):
     async def request(self, route: Route, **kwargs: Any) -> Any:
         route.url = self._api_url + route.url.removeprefix(Route.BASE)
         kwargs.setdefault("timeout", self._timeout)
+        scope = f"{route.key} {route.major_parameters}"
+        self._budget.check(scope, asks_who_we_are=route.path == "/users/@me")
         try:
             return decoded(await super().request(route, **kwargs))
+        except RateLimited as error:
+            self._budget.hold(scope, error.retry_after)
+            raise
         except HTTPException as error:
             if error.status == 429:  # without the header of Discord's proxy the library does not look in it
                 body = getattr(error.response, "_body", None) or b""  # read by then, and no longer given out
-                raise RateLimited(flood_wait(error.response.headers, body)) from error
+                seconds, everywhere = flood_wait(error.response.headers, body)
+                self._budget.hold(None if everywhere else scope, seconds)
+                raise RateLimited(seconds) from error
+            raise
+        except asyncio.CancelledError:
+            self._global_over.set()  # the library forgets to, where a wait of all calls is cancelled
             raise
 
     async def ws_connect(self, url: str, *, compress: int = 0) -> aiohttp.ClientWebSocketResponse:
@@ -121,7 +135,7 @@ class Line(Client):
         self.gateway_url, self.pace = gateway_url, pace
         self._api_url = api_url
         with without_warnings("discord.client"):  # of voice, which nobody wants here
-            super().__init__(intents=intents, max_messages=None)
+            super().__init__(intents=intents, max_messages=None, heartbeat_timeout=pace.silence)
         self._token = token
 
     def _get_state(self, **options: Any) -> Any:
@@ -184,11 +198,13 @@ def decoded(answer: Any) -> Any:
         return answer
 
 
-def flood_wait(headers: Any, body: bytes) -> float:
-    """Seconds to stay away after a 429; a ban by the proxy may not tell."""
+def flood_wait(headers: Any, body: bytes) -> tuple[float, bool]:
+    """Seconds to stay away after a 429, and whether from everything: a page of the proxy is a ban of our
+    address, and may not tell how long."""
     said = decoded(body.decode("utf-8", "replace"))
     told = said.get("retry_after") if isinstance(said, dict) else None
+    everywhere = bool(said.get("global")) if isinstance(said, dict) else True
     try:
-        return float(headers.get("Retry-After") if told is None else told)
+        return float(headers.get("Retry-After") if told is None else told), everywhere
     except (TypeError, ValueError):
-        return BAN_SECONDS
+        return BAN_SECONDS, everywhere

@@ -63,6 +63,22 @@ class LoopbackServer:
             return True
         return False
 
+    async def trickle(
+        self, request: web.Request, response: web.Response, seconds: float
+    ) -> web.StreamResponse:
+        """Send an answer that is longer on its way than anybody waits: a byte every so many seconds."""
+        slow = web.StreamResponse(status=response.status, headers=response.headers)
+        await slow.prepare(request)
+        body = response.body if isinstance(response.body, bytes) else b""
+        try:
+            for byte in body:
+                await slow.write(bytes([byte]))
+                if not await self.pause(seconds):
+                    break
+        except ConnectionError:
+            pass
+        return slow
+
 
 def json_response(body: Any, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
     return web.Response(

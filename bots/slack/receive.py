@@ -24,6 +24,7 @@ from bots.slack.errors import translate_error
 from bots.slack.listen import COME_AGAIN, Listener
 from bots.slack.wire import Line, proxy_for
 from core.errors import ChannelError, Rejected, Unauthorized, Undeliverable
+from core.points import reach
 
 log = logging.getLogger(__name__)
 
@@ -132,6 +133,7 @@ class Receiver:
             if response.status != COME_AGAIN:
                 acknowledged = SocketModeResponse(envelope_id=request.envelope_id)
                 await socket.send_str(orjson.dumps(acknowledged.to_dict()).decode())
+                reach("I4")
         except ConnectionError as error:
             log.info("a Slack envelope is committed, its socket gone: %s", type(error).__name__)
         except Exception as error:  # one envelope that nobody can read must not end the others

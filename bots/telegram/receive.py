@@ -21,6 +21,7 @@ from bots.telegram.translate import translate
 from bots.telegram.wire import Line, Refused
 from core.errors import Rejected, StoreUnavailable, Unauthorized
 from core.messages import Account, Identity, InboundMessage
+from core.points import reach
 from core.ports import Accept
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class Receiver:
         self._line, self._me, self._account, self._known = line, me, account, known
         self._poll_seconds, self._patience = poll_seconds, patience
         self._offset: int | None = None  # None asks for all that is not confirmed
+        self._confirms = False
         self._moved_at = monotonic()
         self._failures = self._empties = 0
 
@@ -70,9 +72,12 @@ class Receiver:
                 await self._wait_after(error)
                 continue
             self._failures = 0
+            if self._confirms:
+                reach("I4")
             before = self._offset
             await self._hand_in(updates, accept)
-            if self._offset == before:
+            self._confirms = self._offset != before
+            if not self._confirms:
                 await self._pause(asked_at)
             else:
                 self._empties, self._moved_at = 0, monotonic()

@@ -6,6 +6,7 @@ is in a URL that somebody may log. What a refusal means is left to `errors.py`.
 https://core.telegram.org/bots/api#making-requests
 """
 
+import asyncio
 import json
 import ssl
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
 
 TOKEN_MARK = b"TOKEN"
+CONNECT_SECONDS = 5.0
 
 
 class Refused(TelegramError):
@@ -65,7 +67,7 @@ class Client(HTTPXRequest):
         self, token: str, api_url: str, *, connections: int, read_timeout: float, trust: ssl.SSLContext
     ) -> None:
         super().__init__(
-            connect_timeout=5.0,
+            connect_timeout=CONNECT_SECONDS,
             read_timeout=read_timeout,
             write_timeout=10.0,
             pool_timeout=5.0,
@@ -74,7 +76,11 @@ class Client(HTTPXRequest):
         self._secrets = {token.encode(), quote(token, safe="").encode()}
 
     async def do_request(self, url: str, method: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
-        status, payload = await super().do_request(url, method, *args, **kwargs)
+        read_timeout = kwargs.get("read_timeout")
+        patience = read_timeout if isinstance(read_timeout, int | float) else self.read_timeout or 0.0
+        # The transport's own limit is between two bytes: who sends one now and then would be heard for ever.
+        async with asyncio.timeout(patience + min(patience, CONNECT_SECONDS)):
+            status, payload = await super().do_request(url, method, *args, **kwargs)
         answer = _read(payload)
         if 200 <= status < 300 and answer.get("ok") is not False:
             return status, payload

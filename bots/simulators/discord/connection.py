@@ -63,6 +63,7 @@ class Connection:
         self._position = self._caught_up = 0
         self._left_with: int | None = None
         self._sent: deque[float] = deque()
+        self._frozen = False
 
     async def serve(self) -> None:
         """Speak with the client until the socket is closed."""
@@ -104,6 +105,8 @@ class Connection:
         return payload
 
     async def _obey(self, payload: dict[str, Any]) -> None:
+        if self._frozen:
+            return
         self._count()
         op, data = payload.get("op"), payload.get("d")
         if op == HEARTBEAT:
@@ -204,6 +207,8 @@ class Connection:
     async def _interrupt(self, fault: Fault, session: Session) -> None:
         if fault.kind == "drop":
             reset(self._request)
+        elif fault.kind == "freeze":
+            self._frozen = True
         elif fault.kind == "reconnect":
             await self._transport.send(RECONNECT)
         else:

@@ -3,7 +3,7 @@
 docs.discord.com/developers/reference. What a call does is in the endpoints that `routes` names.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from bots.simulators.discord.people import DIRECT
 from bots.simulators.discord.routes import ROOT, Route, all_routes, match
 from bots.simulators.discord.snowflakes import is_id
 from bots.simulators.discord.strikes import AFTER, BEFORE, banned, strike
-from bots.simulators.server import json_response, reset
+from bots.simulators.server import LoopbackServer, json_response, reset
 
 
 @dataclass(slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Rest:
         house: House,
         limits: Limits,
         admits: Callable[[str], bool],
-        pause: Callable[[float], Awaitable[bool]],
+        server: LoopbackServer,
     ) -> None:
         self.house = house
         self.limits = limits
@@ -49,7 +49,7 @@ class Rest:
         self.unknown_routes: list[str] = []
         self._routes = all_routes()
         self._admits = admits
-        self._pause = pause
+        self._server = server
 
     def note(self, method: str, params: dict[str, Any]) -> None:
         """Record what a client said over the gateway."""
@@ -104,14 +104,16 @@ class Rest:
 
     async def _spoil(
         self, response: web.Response, request: web.Request, name: str, chats: set[str]
-    ) -> web.Response:
+    ) -> web.StreamResponse:
         """Lose or delay the answer to a call that was done."""
         pending = self.house.gateway.faults.take(AFTER, method=name, chats=chats)
         if pending is None:
             return response
         if pending.fault.kind == "slow":
-            await self._pause(pending.fault.seconds)
+            await self._server.pause(pending.fault.seconds)
             return response
+        if pending.fault.kind == "trickle":
+            return await self._server.trickle(request, response, pending.fault.seconds)
         return reset(request)
 
     def _place(self, variables: dict[str, str]) -> tuple[set[str], bool]:

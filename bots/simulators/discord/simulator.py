@@ -72,7 +72,7 @@ class DiscordSimulator:
         self._token = token
         self._actions = Actions(house)
         self._server = LoopbackServer(port=port)
-        self._rest = Rest(house, self.limits, self._admits, self._server.pause)
+        self._rest = Rest(house, self.limits, self._admits, self._server)
         self._door = Door(
             gateway=self.gateway, heartbeat_seconds=heartbeat_seconds, admits=self._admits,
             note=self._rest.note, pause=self._server.pause,

@@ -75,7 +75,7 @@ class WebApi:
         self.calls.append(record)
         self._world.ledger.announce()
         try:
-            response = await self._perform(request, name, record)
+            response: web.StreamResponse = await self._perform(request, name, record)
         except SlackError as error:
             record.error = error.code
             headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
@@ -84,7 +84,7 @@ class WebApi:
         self._world.ledger.announce()
         return response
 
-    async def _perform(self, request: web.Request, name: str, record: RecordedCall) -> web.Response:
+    async def _perform(self, request: web.Request, name: str, record: RecordedCall) -> web.StreamResponse:
         params = await read_params(request)
         record.params = dict(params.values)
         if (method := self._methods.get(name)) is None:
@@ -141,7 +141,7 @@ class WebApi:
 
     async def _spoil(
         self, response: web.Response, request: web.Request, name: str, chats: set[str]
-    ) -> web.Response:
+    ) -> web.StreamResponse:
         """Lose, delay or belie the answer to a call that was done."""
         pending = self._faults.take(AFTER, method=name, chats=chats)
         if pending is None:
@@ -150,6 +150,8 @@ class WebApi:
             case "slow":
                 await self._server.pause(pending.fault.seconds)
                 return response
+            case "trickle":
+                return await self._server.trickle(request, response, pending.fault.seconds)
             case "accept_then_error":
                 # Some of it may have been done, as the methods' pages say of this code.
                 raise SlackError("internal_error")

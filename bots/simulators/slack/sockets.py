@@ -104,6 +104,8 @@ class Sockets:
         """Send an envelope to one connection and wait three seconds of the clock for its acknowledgement."""
         if self._faults.take({"drop_socket"}, method=delivery.event_type, chats=delivery.chats) is not None:
             self.drop()
+        if self._faults.take({"freeze_socket"}, method=delivery.event_type, chats=delivery.chats) is not None:
+            self.freeze()
         if not self._connections:
             return Outcome(reason="timeout", nobody=True)
         connection = self._connections[0]
@@ -146,6 +148,13 @@ class Sockets:
         for connection in list(self._connections):
             self._forget(connection)
             reset(connection.request)
+
+    def freeze(self) -> None:
+        """Leave every connection open, read nothing more from it and bring nothing more by it."""
+        for connection in list(self._connections):
+            self._forget(connection)
+            if connection.request.transport is not None:
+                connection.request.transport.pause_reading()
 
     async def close(self) -> None:
         for connection in list(self._connections):

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from bots.simulators.faults import Fault
-from bots.simulators.server import reset
+from bots.simulators.server import json_response, reset
 from bots.simulators.slack.params import SlackError, rate_limited
 
 # Codes of the methods' error tables (docs.slack.dev/reference/methods); each is a fault of its own name.
@@ -19,22 +19,26 @@ ERRORS = frozenset(
 )  # fmt: skip
 FAULTS = {
     "too_many_requests": "429 `ratelimited` with Retry-After=`seconds`; nothing is done",
+    "bare_limit": "429 `ratelimited` that does not say how long; nothing is done",
     "server_error": "`status` (500) in the platform's form; nothing is done",
     "html": "`status` with an HTML page, as a proxy sends; nothing is done",
+    "page": "200 with an HTML page, as one that wants a login; nothing is done",
     "reset": "the connection is cut; nothing is done",
     "accept_then_drop": "it is done, then the connection is cut without an answer",
     "accept_then_error": "it is done, then the answer is `internal_error`",
     "slow": "it is done, then the answer waits `seconds`",
+    "trickle": "it is done, then the answer comes a byte every `seconds`",
     "end_stream": "a running stream is ended by the platform, then the call goes on",
     "duplicate": "an acknowledged event is delivered `copies` times more",
     "reorder": "an event lets the next one overtake it, or goes on after `seconds`",
     "lose_ack": "an acknowledgement does not arrive: an event is tried again, a command fails",
     "drop_socket": "every connection is cut just before an envelope goes out",
+    "freeze_socket": "every connection is left open just before an envelope goes out, and says nothing more",
     "refuse_socket": "a new connection is refused with `status`",
     **{code: f"`{code}`; nothing is done" for code in sorted(ERRORS)},
 }
-BEFORE = frozenset({"too_many_requests", "server_error", "html", "reset"}) | ERRORS
-AFTER = frozenset({"accept_then_drop", "accept_then_error", "slow"})
+BEFORE = frozenset({"too_many_requests", "bare_limit", "server_error", "html", "page", "reset"}) | ERRORS
+AFTER = frozenset({"accept_then_drop", "accept_then_error", "slow", "trickle"})
 
 
 def strike(fault: Fault, request: web.Request, scope: str | None) -> web.Response:
@@ -45,9 +49,12 @@ def strike(fault: Fault, request: web.Request, scope: str | None) -> web.Respons
         case "server_error":
             code = "service_unavailable" if fault.status == 503 else "internal_error"
             raise SlackError(code, status=fault.status)
-        case "html":
-            page = f"<html><head><title>{fault.status}</title></head><body><h1>nginx</h1></body></html>"
-            return web.Response(text=page, status=fault.status, content_type="text/html")
+        case "bare_limit":
+            return json_response({"ok": False, "error": "ratelimited"}, status=429)
+        case "html" | "page":
+            status = 200 if fault.kind == "page" else fault.status
+            page = f"<html><head><title>{status}</title></head><body><h1>nginx</h1></body></html>"
+            return web.Response(text=page, status=status, content_type="text/html")
         case "reset":
             return reset(request)
         case "missing_scope":

@@ -249,10 +249,10 @@ class TelegramSimulator:
             if (pending := self.faults.take(BEFORE, method=name, chats=chats)) is not None:
                 response = strike(pending.fault, request)
             else:
-                response = await self._perform(
+                done = await self._perform(
                     Call(self.world, self._bot(token), params, self.strict_chats), name
                 )
-                response = await self._spoil(response, request, name, chats)
+                response = await self._spoil(done, request, name, chats)
         except ApiError as error:
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None
             response = json_response(error.as_json(), status=error.code, headers=headers)
@@ -270,7 +270,7 @@ class TelegramSimulator:
 
     async def _spoil(
         self, response: web.Response, request: web.Request, name: str, chats: set[str]
-    ) -> web.Response:
+    ) -> web.StreamResponse:
         """Lose or delay the answer to a call that was done."""
         pending = self.faults.take(AFTER, method=name, chats=chats)
         if pending is None:
@@ -278,6 +278,8 @@ class TelegramSimulator:
         if pending.fault.kind == "slow":
             await self._server.pause(pending.fault.seconds)
             return response
+        if pending.fault.kind == "trickle":
+            return await self._server.trickle(request, response, pending.fault.seconds)
         return reset(request)
 
     def _chats_of(self, params: Params) -> set[str]:

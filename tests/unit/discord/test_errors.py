@@ -73,9 +73,10 @@ def test_our_own_errors_pass_as_they_are() -> None:
 
 
 def test_how_long_a_flood_lasts() -> None:
-    assert flood_wait({}, b'{"retry_after": 0.5}') == 0.5
-    assert flood_wait({"Retry-After": "7"}, b"<html>") == 7
-    assert flood_wait({}, b"<html>") == 60
+    assert flood_wait({}, b'{"retry_after": 0.5}') == (0.5, False)
+    assert flood_wait({}, b'{"retry_after": 3, "global": true}') == (3, True)
+    assert flood_wait({"Retry-After": "7"}, b"<html>") == (7, True)
+    assert flood_wait({}, b"<html>") == (60, True)
     assert decoded('{"id": "1"}') == {"id": "1"}
     assert decoded("<html>") == "<html>"
 
