@@ -14,6 +14,7 @@ from sqlalchemy import Connection, pool, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
+from core.points import reach
 from core.store.tables import metadata
 
 ADVISORY_LOCK = 7_205_759_403
@@ -61,6 +62,7 @@ def migrate(connection: Connection, *, is_last: bool) -> bool:
     try:
         with context.begin_transaction():
             context.run_migrations()
+            reach("B5")
     except DBAPIError as error:
         connection.rollback()
         if is_last or getattr(error.orig, "sqlstate", None) not in TRY_AGAIN:
