@@ -36,6 +36,7 @@ from core.llm.models import Models
 from core.llm.prices import PriceBook
 from core.llm.tokens import ByteTokens
 from core.observe import Metrics
+from core.rows import Lease
 from core.store import schema
 from core.store.fence import PostgresFence
 from core.store.instances import Instance
@@ -77,7 +78,17 @@ async def open_gateway(
         models = from_settings.models(settings, word_seconds)
         stack.push_async_callback(models.close)
         channels = _channels(settings, role, me.name, stores, metrics, lambda: inbox)
-        house = _house(settings, stores, models, prices, channels, configs, metrics, watch)
+        house = _house(
+            settings,
+            stores,
+            models,
+            prices,
+            channels,
+            configs,
+            metrics,
+            watch,
+            lambda lease: turns.sure(lease),
+        )
         bell = Bell()
         turns = _turns(settings, me.name, house, stores, channels, bell)
         inbox = _inbox(settings, role, stores, turns, metrics)
@@ -171,6 +182,7 @@ def _house(
     configs: Configs,
     metrics: Metrics,
     watch: Watch,
+    sure: Callable[[Lease], bool],
 ) -> House:
     clock, tokens, ledger = SystemClock(), ByteTokens(), Ledger(prices=prices)
     gate = Gate(
@@ -195,6 +207,7 @@ def _house(
         metrics=metrics,
         rules=from_settings.rules(settings),
         watch=watch,
+        sure=sure,
     )
 
 

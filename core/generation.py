@@ -173,7 +173,16 @@ class _Asking:
         message: OutboundMessage | None = None
         if part is not None:
             message = replace(shape, text=part.body, key=f"{turn.id.hex}.1.preview", reply_to=part.reply_to)
-        preview = Preview(turn.channel, turn.line.place, message, part, record, self._lane, house.metrics)
+        preview = Preview(
+            turn.channel,
+            turn.line.place,
+            message,
+            part,
+            record,
+            self._lane,
+            house.metrics,
+            sure=lambda: house.sure(turn.lease),
+        )
         preview.open()
         return preview
 

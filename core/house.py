@@ -11,7 +11,7 @@ from core.gate import Gate
 from core.ledger import Ledger
 from core.observe import Metrics
 from core.ports import ChannelAdapter, Clock, Journal, Records, State, Tokens
-from core.rows import ChannelConfig
+from core.rows import ChannelConfig, Lease
 from core.turn import Turn
 
 
@@ -80,6 +80,8 @@ class House:
     metrics: Metrics
     rules: Rules = field(default_factory=Rules)
     watch: Watch = look_away
+    sure: Callable[[Lease], bool] = lambda lease: True
+    """Is a lease certainly still ours? Asked before what no commit precedes: a growing answer's edits."""
 
     def step(self, turn: Turn, name: str) -> Timing:
         """Times a step of a turn: `with house.step(turn, Step.ADMIT): ...`."""

@@ -41,8 +41,10 @@ class Preview:
         record: Callable[[Part, str], Awaitable[None]],
         lane: asyncio.Lock,
         metrics: Metrics,
+        sure: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`lane` is held by the one placeholder of this account that is on its way from here."""
+        """`lane` is held by the one placeholder of this account that is on its way from here. Nothing is painted
+        while we are not `sure` that the conversation is ours: the next holder's final may stand there."""
         self._adapter = adapter
         self._place = place
         self._placeholder = placeholder
@@ -50,6 +52,7 @@ class Preview:
         self._record = record
         self._lane = lane
         self._metrics = metrics
+        self._sure = sure
         self._on_its_way = False
         self.receipt = part.receipt if part else None
         self.rests_until = 0.0
@@ -144,6 +147,9 @@ class Preview:
     async def _paint(self, text: str) -> float:
         """Show one state of the text; gives the seconds that the platform wants us to wait."""
         reach("D5")
+        if not self._sure():
+            self._drop()
+            return 0.0
         try:
             if isinstance(self._adapter, CanDraft):
                 await self._adapter.draft(self._place, text)

@@ -32,9 +32,11 @@ Take = Callable[[Work, asyncio.Event], Awaitable[Work | None]]
 
 @dataclass(slots=True, kw_only=True)
 class _Held:
-    """`stopped` is of the turn that runs now: each has its own, so that no stop can reach the next one."""
+    """`stopped` is of the turn that runs now: each has its own, so that no stop can reach the next one. Until
+    `sure_until`, by the loop's clock, the lease cannot have run out."""
 
     lease: Lease
+    sure_until: float
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -86,13 +88,23 @@ class Turns:
         known = self._held.get(conversation_id)
         if known is not None and known.lease == work.lease:
             return
-        held = _Held(lease=work.lease)
+        # How long ago Postgres gave it is not known; the first heartbeat comes before this is over.
+        sure_until = asyncio.get_running_loop().time() + self._lease_seconds * 2 / 3
+        held = _Held(lease=work.lease, sure_until=sure_until)
         self._held[conversation_id] = held
         former = known.task if known else None
         held.task = asyncio.create_task(
             self._hold(held, work, former), name=f"conversation {conversation_id}"
         )
         self._metrics.leases_held.set(len(self._held))
+
+    def sure(self, lease: Lease) -> bool:
+        """Is the lease certainly still ours? Not when we stood still, or Postgres was away, for longer than it
+        lasts: somebody else may speak by now."""
+        held = self._held.get(lease.conversation_id)
+        if held is None or held.lease.token != lease.token:
+            return False
+        return asyncio.get_running_loop().time() < held.sure_until
 
     async def run(self) -> None:
         """Sweep, renew and listen for stops, until cancelled."""
@@ -188,6 +200,7 @@ class Turns:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
             asked = list(self._held.values())
+            sure_until = asyncio.get_running_loop().time() + self._lease_seconds
             try:
                 lost = await self._leases.renew(self._instance, [held.lease for held in asked])
             except StoreError as error:
@@ -196,7 +209,9 @@ class Turns:
             # Those that were asked about: meanwhile a conversation may have been let go and taken anew.
             for held in asked:
                 is_held = self._held.get(held.lease.conversation_id) is held
-                if held.lease.conversation_id in lost and is_held and held.task is not None:
+                if held.lease.conversation_id not in lost:
+                    held.sure_until = sure_until
+                elif is_held and held.task is not None:
                     held.task.cancel()
 
     async def _look_for_stops(self) -> None:
