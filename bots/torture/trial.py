@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from bots.torture import traces
 from bots.torture.checker import check
 from bots.torture.crowd import Answerer, Crowd
 from bots.torture.evidence import Evidence, gather
@@ -79,6 +80,8 @@ class Trial:
         await self._scene.recovery.finish(plan.lease + SETTLE_SECONDS)
         self._say("quiet; stopping the instances")
         self._exits = await self._scene.stop()
+        for name, platform in self._scene.platforms.items():
+            traces.note_seen(self._scene.folder, name, platform.simulator.seen())
         return seconds
 
     async def evidence(self) -> Evidence:
@@ -135,8 +138,10 @@ class Trial:
             await asyncio.sleep(max(0.0, start + blow.at - loop.time()))
             if self._plan.minutes and loop.time() - start > self._plan.seconds:
                 return
+            began = traces.now()
             await blow.fault.inflict(self._scene)
             self.struck[blow.fault.kind] += 1
+            traces.note_fault(self._scene.folder, blow.fault, began)
 
     async def _tend(self) -> None:
         while True:

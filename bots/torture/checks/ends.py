@@ -6,7 +6,8 @@ from typing import get_args
 
 from bots.torture.checks.finding import Finding
 from bots.torture.checks.index import Index
-from bots.torture.evidence import Said
+from bots.torture.crowd import numbers_of
+from bots.torture.evidence import Said, Shown
 from bots.torture.remains import NUMBER, InboxRow, Place
 from core.rows import End
 
@@ -40,7 +41,7 @@ def _accepted(index: Index, said: Said) -> Iterator[Finding]:
 
 def _ended(index: Index, said: Said, row: InboxRow) -> Iterator[Finding]:
     name, on, ages = f"m{said.number}", said.channel, index.evidence.ages
-    answered = bool(index.answers_to[said.number])
+    answered = any(not _in_passing(index, row, shown) for shown in index.answers_to[said.number])
     if row.state != "done" or row.outcome not in ENDS:
         line = f"{name} was accepted and is still {row.state}, ended as {row.outcome}"
         yield Finding(kind="lost", invariant="I1", line=line, channel=on)
@@ -62,6 +63,14 @@ def _ended(index: Index, said: Said, row: InboxRow) -> Iterator[Finding]:
     elif row.outcome == "answered" and row.waited > ages.late + ages.grace:
         line = f"{name} was answered {row.waited / 60:.0f} min after it was asked, an apology was due"
         yield Finding(kind="late", invariant="I2", line=line, channel=on)
+
+
+def _in_passing(index: Index, row: InboxRow, shown: Shown) -> bool:
+    """A question that got an apology stays in the history; the answer to the next one may name it too."""
+    others = (other for number in numbers_of(shown.text) or () for other in index.rows[number])
+    return row.outcome == "apologised" and any(
+        other.outcome == "answered" and other.seq > row.seq and other.place == row.place for other in others
+    )
 
 
 def _seen_once(index: Index, rows: list[InboxRow]) -> Iterator[Finding]:
