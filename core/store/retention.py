@@ -15,17 +15,22 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.store.database import transaction
 
+# Whatever the planner thinks of the tables: from the first row on, and no further than the batch goes.
+BY_THE_KEY = text("""
+    SELECT set_config(name, 'off', true)
+      FROM unnest(ARRAY['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin',
+                        'enable_sort']) AS name""")
 CLEAR_OUTBOX = text("""
-    DELETE FROM outbox WHERE id IN (
+    DELETE FROM outbox WHERE id = ANY (ARRAY(
       SELECT o.id FROM outbox o JOIN turns t ON t.id = o.turn_id
        WHERE o.id < :before AND t.state = 'closed'
-       ORDER BY o.id LIMIT :most FOR UPDATE OF o SKIP LOCKED)""")
+       ORDER BY o.id LIMIT :most FOR UPDATE OF o SKIP LOCKED))""")
 CLEAR_INBOX = text("""
-    DELETE FROM inbox WHERE id IN (
+    DELETE FROM inbox WHERE id = ANY (ARRAY(
       SELECT i.id FROM inbox i
        WHERE i.id < :before AND i.state = 'done'
          AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.turn_id = i.turn_id)
-       ORDER BY i.id LIMIT :most FOR UPDATE SKIP LOCKED)""")
+       ORDER BY i.id LIMIT :most FOR UPDATE SKIP LOCKED))""")
 
 BATCH = 500
 PAUSE = 0.05
@@ -60,6 +65,7 @@ async def _clear(
     total = 0
     while True:
         async with transaction(engine) as connection:
+            await connection.execute(BY_THE_KEY)
             cleared = (await connection.execute(statement, {"before": before, "most": batch})).rowcount
         total += cleared
         if cleared < batch:
