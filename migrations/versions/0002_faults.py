@@ -36,15 +36,16 @@ def moment(name: str, *, nullable: bool = False) -> sa.Column[object]:
 
 
 def upgrade() -> None:
+    """The tables that are in use are locked in the order in which a batch goes through them."""
     op.add_column("users", sa.Column("weight", sa.REAL(), server_default=sa.text("1"), nullable=False))
     op.create_check_constraint(op.f("ck_users_weight"), "users", "weight > 0")
-    op.add_column("inbox", sa.Column("revision", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.create_index(
         "ix_conversations_held",
         "conversations",
         ["user_id"],
         postgresql_where=sa.text("lease_owner IS NOT NULL"),
     )
+    op.add_column("inbox", sa.Column("revision", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.create_table(
         "identity",
         sa.Column("id", sa.SmallInteger(), autoincrement=False, server_default=sa.text("1"), nullable=False),
@@ -115,6 +116,6 @@ def downgrade() -> None:
     op.execute("DROP FUNCTION parley_serves_since()")
     for table in ("jobs", "instances", "fences", "identity"):
         op.drop_table(table)
+    op.drop_column("users", "weight")
     op.drop_index("ix_conversations_held", table_name="conversations")
     op.drop_column("inbox", "revision")
-    op.drop_column("users", "weight")

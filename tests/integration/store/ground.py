@@ -16,7 +16,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
-from core.messages import Account, Identity, InboundMessage, Place, Sender, Usage
+from core.messages import Account, Change, Identity, InboundMessage, Place, Sender, Usage
 from core.observe import Metrics
 from core.rows import (
     Accepted,
@@ -65,6 +65,8 @@ class Instance:
         owns: bool = True,
         lease_seconds: float = 30.0,
         inbox_id: UUID | None = None,
+        sent_at: datetime | None = None,
+        change: Change | None = None,
     ) -> Arrival:
         place = Place(account_id=self.account.id, channel="console", chat=chat)
         return Arrival(
@@ -79,7 +81,8 @@ class Instance:
                 text=said,
                 dedupe_key=key or f"{self.name}-{next(self.numbers)}",
                 message_id="1",
-                sent_at=datetime.now(UTC),
+                sent_at=sent_at or datetime.now(UTC),
+                change=change,
             ),
             owner=self.name if owns else None,
             lease_seconds=lease_seconds,
@@ -93,6 +96,22 @@ class Instance:
         accepted = await self.accept(chat, said, **more)
         assert accepted.work is not None
         return accepted.work
+
+    async def edit(self, key: str, said: str, **more: Any) -> Accepted:
+        """The author of the message with this key gives it another text."""
+        return await self.accept("elsewhere", said, key=key, change="edited", **more)
+
+    async def delete(self, key: str) -> Accepted:
+        return await self.accept("elsewhere", "", key=key, change="deleted")
+
+    async def raise_fence(self) -> None:
+        await self.rows("INSERT INTO fences (id, reason) VALUES (gen_random_uuid(), 'a test')")
+
+    async def lift_fence(self, lifted_as: str = "uncertain") -> None:
+        await self.rows(
+            "UPDATE fences SET lifted_at = clock_timestamp(), lifted_as = :lifted_as WHERE lifted_at IS NULL",
+            lifted_as=lifted_as,
+        )
 
     async def claim(self, most: int = 100) -> list[Work]:
         return await self.leases.claim(self.name, [self.account.id], most)

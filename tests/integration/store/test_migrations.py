@@ -13,10 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from core.errors import StoreError
-from core.store import schema
+from core.store import encode, schema
 from core.store.database import open_engine
 from core.store.tables import metadata
-from tests.integration.store.ground import open_instance, turn_of, whole_turn
+from tests.integration.store.ground import begin, open_instance, turn_of, whole_turn
 
 COLUMNS = """
     SELECT c.relname, c.reloptions::text, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -35,10 +35,11 @@ LEFT_OVER = """
     SELECT relname FROM pg_class
      WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'S')
     UNION SELECT proname FROM pg_proc WHERE proname LIKE 'parley%'"""
+FUNCTIONS = "SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname LIKE 'parley%'"
 UPGRADE = "import asyncio, sys; from core.store import schema; asyncio.run(schema.upgrade(sys.argv[1]))"
 DROPPING = """
     SELECT pid, query_start FROM pg_stat_activity
-     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%DROP TABLE%'"""
+     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%DROP %'"""
 
 
 @asynccontextmanager
@@ -132,6 +133,52 @@ async def test_up_down_and_up_again_on_data(database_url: str) -> None:
         assert await schema.current(engine) == schema.head()
         assert await catalogue(engine) == before
     await use(database_url)
+
+
+async def test_each_revision_goes_back_to_the_functions_of_the_one_before(
+    database_url: str, empty_database_url: str
+) -> None:
+    """As well as to its tables: a release that is rolled back finds what it was written for."""
+    await schema.upgrade(empty_database_url, "0001")
+    await use(database_url)
+    await schema.downgrade(database_url, "0001")
+    async with engine_for(database_url) as downgraded, engine_for(empty_database_url) as former:
+        assert await catalogue(downgraded) == await catalogue(former)
+        async with downgraded.connect() as one, former.connect() as other:
+            assert await found(one, FUNCTIONS) == await found(other, FUNCTIONS)
+
+
+async def test_a_gateway_of_the_release_before_goes_on(empty_database_url: str) -> None:
+    """It tells no revision with what it takes, and knows nothing of being overtaken. Here its calls and
+    reads are written out, over a conversation that it holds while the schema moves on."""
+    commit = "SELECT n, result FROM parley_commit_v1(CAST(:batch AS jsonb))"
+    await schema.upgrade(empty_database_url, "0001")
+    async with open_instance(empty_database_url) as old:
+        for kept in ("kept", "edited"):
+            batch = encode.join([encode.arrival_rows(1, old.arrival(kept, "words", key=kept))])
+            ((_, accepted),) = await old.rows(commit, batch=batch)
+            assert accepted["work"]["line"]["token"] == 1
+        await schema.upgrade(empty_database_url)
+        await old.edit("edited", "other words")
+        for n, chat in enumerate(("kept", "edited")):
+            work = encode.work(
+                await old.one("SELECT parley_work_v1(id) FROM conversations WHERE chat = :chat", chat=chat)
+            )
+            turn = turn_of(work)
+            rows = encode.writing_rows(n, begin(work, turn))
+            rows["takes"] = [encode.encode({"inbox_id": work.waiting[0].inbox_id, "turn_id": turn.id}, n=n)]
+            assert await old.rows(commit, batch=encode.join([rows])) == []
+            assert await old.one("SELECT state FROM inbox WHERE turn_id = :turn", turn=turn.id) == "running"
+            closing = {"turn_id": turn.id, "end": "answered", "keep": True, "wake_in": None}
+            closed = {
+                "leases": [encode.encode(work.lease, n=n)],
+                "closings": [
+                    encode.encode(closing | {"conversation_id": turn.conversation_id}, n=n, token=1)
+                ],
+            }
+            ((_, released),) = await old.rows(commit, batch=encode.join([closed]))
+            assert released == {}
+        assert await old.one("SELECT count(*) FROM inbox WHERE outcome = 'answered'") == 2
 
 
 async def use(url: str) -> None:
