@@ -19,7 +19,7 @@ INGRESS: Final[tuple[Point, ...]] = ("I1", "I2", "I3", "I4")
 TURN: Final[tuple[Point, ...]] = ("T1", "T2", "T3", "T4", "T5", "T6", "T7", "T8")
 SENDS: Final[tuple[Point, ...]] = ("D1", "D2", "D3", "D4", "D7", "D8")
 EDITS: Final[tuple[Point, ...]] = ("D5", "D6")
-ONCE: Final[frozenset[Point]] = frozenset({"D4", "D7", "I4", "I5"})
+ONCE: Final[frozenset[Point]] = frozenset({"D4", "D7", "I4", "I5", "B5"})
 """Reached too seldom to wait for a later time."""
 LATEST = 2
 """The kill comes at one of the first so many times that its point is reached."""

@@ -21,6 +21,6 @@ async def outcomes(
 
 
 @pytest.mark.timeout(300)  # the first one waits for all
-@pytest.mark.parametrize("cell", map(str, CELLS))
+@pytest.mark.parametrize("cell", [str(cell) for cell in CELLS])
 def test_the_promise_holds(outcomes: Mapping[str, Outcome], cell: str) -> None:
     assert outcomes[cell].held, str(outcomes[cell])

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from bots.torture.checks.finding import Finding
 from bots.torture.checks.index import Index, spot
 from bots.torture.crowd import BEGINNING
-from bots.torture.remains import Place
+from bots.torture.evidence import Shown
+from bots.torture.remains import NUMBER, Place
 
 
 def check_lines(index: Index) -> Iterator[Finding]:
@@ -41,8 +42,12 @@ def _notices(index: Index) -> Iterator[Finding]:
 def _lines(index: Index) -> Iterator[Finding]:
     """What is neither a whole answer nor a placeholder must be a line that the outbox knows."""
     doubtful = {(row.channel, row.chat) for row in index.evidence.inbox if row.outcome == "uncertain"}
+    begun: Counter[tuple[Place, str]] = Counter()
     for shown in index.lines:
         if shown.text.startswith(BEGINNING):
+            begun[shown.place, _head(shown)] += 1
+            if _is_doubted(index, shown) and begun[shown.place, _head(shown)] == 1:
+                continue
             line = f"half an answer was left: {shown.text[:60]!r}"
             yield Finding(kind="half", invariant="I2", line=line, channel=shown.channel)
         elif (
@@ -52,6 +57,18 @@ def _lines(index: Index) -> Iterator[Finding]:
         ):
             line = f"nobody recorded this line: {shown.text[:60]!r}"
             yield Finding(kind="duplicate", invariant="I10", line=line, channel=shown.channel)
+
+
+def _head(shown: Shown) -> str:
+    """Which questions an answer names at its beginning."""
+    return shown.text.partition(".")[0]
+
+
+def _is_doubted(index: Index, shown: Shown) -> bool:
+    """Of an answer of which one part may have been lost, the notice takes the place of the rest."""
+    numbers = [int(number) for number in NUMBER.findall(_head(shown))]
+    ends = [row.outcome for number in numbers for row in index.rows[number]]
+    return bool(ends) and all(end == "uncertain" for end in ends)
 
 
 def _answers(index: Index) -> Iterator[Finding]:

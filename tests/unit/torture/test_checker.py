@@ -232,6 +232,14 @@ def test_a_preview_left_as_the_final_is_half_an_answer() -> None:
     assert kinds(replace(sound(), shown=[half, *rest])) == {"half", "lost"}
 
 
+def test_half_an_answer_may_stand_where_the_notice_takes_the_place_of_the_rest() -> None:
+    doubted = told(ended(sound(), 1, "uncertain"), "t1", ANN, UNSURE, "notice")
+    half = Shown(channel=HERE, chat=ANN, thread="", id="206", text="Answer to m1. word")
+    once = replace(doubted, shown=[*doubted.shown, half])
+    assert kinds(once) == kinds(doubted) == set()
+    assert kinds(replace(once, shown=[*once.shown, replace(half, id="207")])) == {"half"}
+
+
 def test_a_preview_left_beside_the_answer_is_half_an_answer() -> None:
     half = Shown(channel=HERE, chat=ANN, thread="", id="206", text="Answer to m1. word")
     assert kinds(replace(sound(), shown=[*sound().shown, half])) == {"half"}
