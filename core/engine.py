@@ -17,9 +17,7 @@ store gives to what its author deleted before anybody began to answer.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import timedelta
 
 import structlog
@@ -27,21 +25,22 @@ from uuid_utils.compat import uuid7
 
 from core.commands import parse
 from core.delivery import Delivered, Delivery
-from core.errors import ChannelError, LeaseLost, Overtaken, ParleyError, StoreUnavailable
+from core.errors import LeaseLost, Overtaken, StoreUnavailable
+from core.excuse import Excuses
 from core.gate import Refusal
 from core.generation import Composition
 from core.house import House
 from core.observe import Step
 from core.overdue import Overdue, overdue
 from core.points import reach
-from core.ports import CanReact, Glance, Remembrance
+from core.ports import Glance, Remembrance
 from core.response import Response
-from core.rows import Closing, Mark, Part, Settlement, Waiting, Work, Writing
+from core.rows import Closing, Mark, Part, Waiting, Work, Writing
 from core.turn import Turn, merge
 
 log = structlog.get_logger(__name__)
 
-SLOW_DOWN = "⏳"
+GIVEN_UP = "given up: no holder lived to deliver it"
 PASSING = (LeaseLost, StoreUnavailable, Overtaken)
 """What is no failure of a turn: another holder goes on with it, or we look again."""
 
@@ -52,11 +51,15 @@ class Engine:
     def __init__(self, house: House) -> None:
         self._house = house
         self._response = Response(house)
+        self._excuses = Excuses(house)
 
     async def take(self, work: Work, stopped: asyncio.Event) -> Work | None:
         """Do one turn of the work; gives what comes next under the same lease, or None when the lease was
         given back. Raises `LeaseLost` and `StoreUnavailable`: then the turn belongs to the next holder."""
-        turn = self._hold(await self._await_burst(work), stopped)
+        burst = await self._await_burst(work)
+        if burst is None:
+            return None
+        turn = self._hold(burst, stopped)
         if turn is None:
             return await self._look_again(work)
         reach("T1")
@@ -72,14 +75,14 @@ class Engine:
                 log.info("question changed")
                 return await self._look_again(work)
 
-    async def _await_burst(self, work: Work) -> Work:
+    async def _await_burst(self, work: Work) -> Work | None:
         """Where a first wait for bursts is set: what comes meanwhile is merged like what waited already."""
         seconds = self._house.rules.burst_seconds
         plain = work.unfinished is None and work.waiting and work.waiting[0].kind == "message"
         if not seconds or not plain:
             return work
         await asyncio.sleep(seconds)
-        return await self._look_again(work) or work
+        return await self._look_again(work)
 
     async def _look_again(self, work: Work) -> Work | None:
         """What waits now; None where nothing does, and then the lease has been given back."""
@@ -93,26 +96,28 @@ class Engine:
         return await self._close(turn, await self._deliver(turn, parts), composition.remembrance)
 
     async def _say(self, turn: Turn) -> tuple[Composition, tuple[Part, ...]]:
-        """Whatever goes wrong until it is written down what will be said is said instead."""
+        """Whatever goes wrong until it is known what will be said is what will be said."""
         try:
             composition = await self._work_out(turn)
-            return composition, await self._compose(turn, composition)
+            parts = turn.cut(composition.text)
         except PASSING:
             raise
         except Exception as error:
             log.exception("turn failed")
-            composition = self._apology(turn, error)
-            return composition, await self._compose(turn, composition)
+            composition = self._excuses.apology(turn, error)
+            parts = turn.cut(composition.text)
+        await self._compose(turn, composition, parts)
+        return composition, parts
 
     async def _work_out(self, turn: Turn) -> Composition:
         if turn.overdue is not None:
-            return self._too_old(turn, turn.overdue)
+            return self._excuses.too_old(turn, turn.overdue)
         if turn.attempts > self._house.rules.attempts:
-            return self._give_up(turn)
+            return self._excuses.given_up(turn)
         glance = await self._admit(turn)
         reach("T2")
         outcome = glance if isinstance(glance, Refusal) else await self._response.find(turn, glance)
-        return await self._refusal(turn, outcome) if isinstance(outcome, Refusal) else outcome
+        return await self._excuses.refusal(turn, outcome) if isinstance(outcome, Refusal) else outcome
 
     def _hold(self, work: Work, stopped: asyncio.Event) -> Turn | None:
         """An unfinished turn goes on; else what waits first begins one. Of an unfinished answer nobody
@@ -181,12 +186,8 @@ class Engine:
             refusal = await self._house.gate.admit(turn.taken, glance)
             return refusal or glance
 
-    async def _compose(self, turn: Turn, composition: Composition) -> tuple[Part, ...]:
-        """A line that we are unsure is a notice; all else is an answer to whoever reads it."""
-        text = composition.text
+    async def _compose(self, turn: Turn, composition: Composition, parts: tuple[Part, ...]) -> None:
         with self._house.step(turn, Step.COMPOSE):
-            write_down = turn.notice if turn.end == "uncertain" else turn.compose
-            parts = write_down(text) if text is not None else ()
             reach("T7")
             await self._house.journal.write(
                 Writing(
@@ -200,7 +201,6 @@ class Engine:
                 )
             )
             reach("T8")
-            return parts
 
     async def _deliver(self, turn: Turn, parts: Sequence[Part]) -> Delivered:
         async def write(marks: Sequence[Mark], new: Sequence[Part]) -> None:
@@ -213,6 +213,8 @@ class Engine:
         delivery = Delivery(
             turn.channel, turn.outbound(), write, house.clock, house.metrics, rests_until=turn.rests_until
         )
+        if turn.deliveries > house.rules.attempts + 1:  # even a word about it was too much
+            return delivery.drop(parts, "uncertain", GIVEN_UP)
         with house.step(turn, Step.DELIVER):
             return await (self._finish(turn, delivery) if turn.is_composed else delivery.deliver(parts))
 
@@ -226,7 +228,7 @@ class Engine:
             return await delivery.confess(parts, due.why)
         if turn.deliveries > self._house.rules.attempts:
             self._house.metrics.turns_given_up.labels(channel=turn.line.place.channel).inc()
-            return await delivery.confess(parts, "given up: no holder lived to deliver it")
+            return await delivery.confess(parts, GIVEN_UP)
         return await delivery.deliver(parts, resumed=True)
 
     async def _close(self, turn: Turn, delivered: Delivered, remembrance: Remembrance | None) -> Work | None:
@@ -266,34 +268,3 @@ class Engine:
         return await self._house.journal.write(
             Writing(lease=turn.lease, marks=delivered.marks, closing=closing)
         )
-
-    async def _refusal(self, turn: Turn, refusal: Refusal) -> Composition:
-        """What was said within the minute covers this one too; a small sign is all it gets."""
-        turn.kind, turn.end, turn.error = "refusal", "refused", refusal.reason
-        self._house.metrics.rate_limited.labels(kind=refusal.reason).inc()
-        if refusal.text is None and isinstance(turn.channel, CanReact):
-            with contextlib.suppress(ChannelError):
-                await turn.channel.react(turn.line.place, turn.asked.message.message_id, SLOW_DOWN)
-        return Composition(text=refusal.text)
-
-    def _too_old(self, turn: Turn, due: Overdue) -> Composition:
-        turn.kind, turn.end, turn.error = "apology", due.end, due.why
-        return Composition(text=due.text, settlement=self._abandon(turn))
-
-    def _give_up(self, turn: Turn) -> Composition:
-        """An apology for what failed too often; not even that where it failed too."""
-        self._house.metrics.turns_given_up.labels(channel=turn.line.place.channel).inc()
-        apology = self._apology(turn, ParleyError("it failed again and again"))
-        if turn.attempts <= self._house.rules.attempts + 1:
-            return apology
-        turn.end = "undeliverable"
-        return replace(apology, text=None)
-
-    def _apology(self, turn: Turn, error: Exception) -> Composition:
-        turn.kind, turn.end, turn.error = "apology", "apologised", f"{type(error).__name__}: {error}"
-        text = error.public if isinstance(error, ParleyError) else ParleyError.public
-        return Composition(text=text, settlement=self._abandon(turn))
-
-    def _abandon(self, turn: Turn) -> Settlement | None:
-        left = turn.open_call
-        return self._house.ledger.abandon(left, self._house.clock.now()) if left else None

@@ -144,17 +144,18 @@ class Turn:
             return ()
         return (Mark(part_id=part.id, state="uncertain", error="its receipt never came"),)
 
-    def compose(self, text: str) -> tuple[Part, ...]:
-        """The parts that are owed: the first takes the place of the placeholder, where there is one."""
+    def cut(self, text: str | None) -> tuple[Part, ...]:
+        """The parts that are owed: the first takes the place of the placeholder, where there is one. A line
+        that we are unsure is a message of its own: what stands in the placeholder may be an answer by now."""
+        if text is None:
+            return ()
+        if self.end == "uncertain":
+            return (self._part(1, "notice", text, state="sending"),)
         shown = self.placeholder.receipt if self.placeholder else None
         pieces = self.channel.split(text)
         first = self._part(1, "edit" if shown else "send", pieces[0], state="sending", receipt=shown)
         rest = (self._part(number, "send", piece) for number, piece in enumerate(pieces[1:], start=2))
         return (first, *rest)
-
-    def notice(self, text: str) -> tuple[Part, ...]:
-        """One line in a message of its own: what stands in the placeholder may be an answer by now."""
-        return (self._part(1, "notice", text, state="sending"),)
 
     def _part(self, number: int, op: Op, body: str, **more: Any) -> Part:
         reply_to = self.asked.message.message_id if number == 1 else ""

@@ -13,6 +13,7 @@ from bots.simulators.model import ModelSimulator
 from bots.simulators.telegram import TelegramSimulator
 from bots.stores import Addresses
 from config.settings import Settings, load
+from core.house import Watch, look_away
 
 TOKEN = "4242:simulated-token-for-tests"
 
@@ -71,8 +72,8 @@ class World:
 
 
 @asynccontextmanager
-async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    """A gateway with every channel that has credentials, receiving."""
+async def running_gateway(settings: Settings, watch: Watch = look_away) -> AsyncIterator[Gateway]:
+    """A gateway with every channel that has credentials, receiving; `watch` is told of the steps of turns."""
     database, redis = settings.database.url, settings.redis.url
     assert database is not None
     assert redis is not None
@@ -80,7 +81,7 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
         database_url=database.get_secret_value(), redis_url=redis.get_secret_value(), is_embedded=False
     )
     adapters = build_channels(settings)
-    async with open_gateway(settings, where) as gateway:
+    async with open_gateway(settings, where, watch=watch) as gateway:
         tasks = [asyncio.create_task(gateway.channels.run(adapter)) for adapter in adapters]
         try:
             yield gateway
@@ -94,9 +95,13 @@ async def running_gateway(settings: Settings) -> AsyncIterator[Gateway]:
 
 @asynccontextmanager
 async def open_world(
-    folder: Path, database_url: str, redis_url: str, environment: Mapping[str, str] | None = None
+    folder: Path,
+    database_url: str,
+    redis_url: str,
+    environment: Mapping[str, str] | None = None,
+    watch: Watch = look_away,
 ) -> AsyncIterator[World]:
     async with TelegramSimulator() as telegram, ModelSimulator() as model:
         around = environment_for(telegram, model, database_url, redis_url) | dict(environment or {})
-        async with running_gateway(settings_for(folder, around)) as gateway:
+        async with running_gateway(settings_for(folder, around), watch) as gateway:
             yield World(telegram=telegram, model=model, gateway=gateway)

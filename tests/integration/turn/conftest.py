@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from core.house import Watch, look_away
 from tests.integration.turn.talk import Talk, talking
 
 Begin = Callable[..., AbstractAsyncContextManager[Talk]]
@@ -13,7 +14,10 @@ Begin = Callable[..., AbstractAsyncContextManager[Talk]]
 
 @pytest.fixture
 def begin(tmp_path: Path, database_url: str, redis_url: str) -> Begin:
-    return lambda **environment: talking(tmp_path, database_url, redis_url, environment)
+    def begin(watch: Watch = look_away, **environment: str) -> AbstractAsyncContextManager[Talk]:
+        return talking(tmp_path, database_url, redis_url, environment, watch)
+
+    return begin
 
 
 @pytest.fixture

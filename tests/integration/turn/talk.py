@@ -11,6 +11,7 @@ import asyncpg
 from bots.simulators.ledger import Seen
 from bots.simulators.model.simulator import ModelSimulator
 from bots.simulators.telegram import TelegramSimulator
+from core.house import Watch, look_away
 from tests.world import World, open_world
 
 
@@ -75,6 +76,27 @@ class Talk:
         messages = self.model.requests[number]["messages"]
         return [message["content"] for message in messages if message["role"] != "system"]
 
+    @asynccontextmanager
+    async def fenced(self, lifted_as: str = "resume") -> AsyncIterator[None]:
+        """What is said meanwhile is accepted and waits."""
+        await self.database.execute(
+            "INSERT INTO fences (id, reason, raised_at)"
+            " VALUES (gen_random_uuid(), 'a test', now() - interval '1 minute')"
+        )
+        yield
+        await self.accepted()
+        await self.database.execute("UPDATE fences SET lifted_at = now(), lifted_as = $1", lifted_as)
+
+    async def age(self, minutes: float, where: str = "state <> 'done'") -> None:
+        """Let what was said be as old as that."""
+        await self.accepted()
+        past = f"now() - interval '{minutes} minutes'"
+        await self.database.execute(f"UPDATE inbox SET sent_at = {past}, accepted_at = {past} WHERE {where}")
+
+    def counted(self, metric: str, **labels: str) -> float:
+        """What a metric of the gateway says now."""
+        return self.world.gateway.registry.get_sample_value(f"parley_{metric}", labels) or 0.0
+
     async def rows(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.database.fetch(query, *arguments)]
 
@@ -88,11 +110,15 @@ class Talk:
 
 @asynccontextmanager
 async def talking(
-    folder: Path, database_url: str, redis_url: str, environment: dict[str, str]
+    folder: Path,
+    database_url: str,
+    redis_url: str,
+    environment: dict[str, str],
+    watch: Watch = look_away,
 ) -> AsyncIterator[Talk]:
     database = await asyncpg.connect(database_url.replace("+asyncpg", ""))
     try:
-        async with open_world(folder, database_url, redis_url, environment) as world:
+        async with open_world(folder, database_url, redis_url, environment, watch) as world:
             yield Talk(world=world, database=database)
     finally:
         await database.close()

@@ -1,8 +1,4 @@
-"""What a dead or leaving instance left behind is taken up by the next one, once and properly.
-
-Orphans are made by hand: a turn is run to the point in question and the gateway's task for it is ended
-without a word to the database, as a killed process would; then its lease is let run out.
-"""
+"""What a dead or leaving instance left behind is taken up by the next one, once and properly."""
 
 from pathlib import Path
 from uuid import uuid4
@@ -15,31 +11,11 @@ from bots.simulators.telegram import TelegramSimulator
 from core.delivery import UNSURE
 from core.errors import ParleyError
 from tests.integration.turn.conftest import Begin
+from tests.integration.turn.orphans import EXPIRE, orphan
 from tests.integration.turn.talk import Talk
 from tests.world import environment_for, running_gateway, settings_for
 
 PLAIN = {"PARLEY_TELEGRAM__STREAM": "false"}
-EXPIRE = "UPDATE conversations SET lease_until = now() - interval '1 second', lease_owner = 'gone'"
-
-
-async def orphan(
-    database: asyncpg.Connection, state: str, *, attempts: int = 1, end: str | None = None
-) -> str:
-    """Make of the one finished turn one that a dead holder left behind; its id."""
-    turn_id = await database.fetchval(
-        "UPDATE turns SET state = $1, attempts = $2, outcome = $3, ended_at = NULL RETURNING id",
-        state, attempts, end,
-    )  # fmt: skip
-    await database.execute("UPDATE inbox SET state = 'running', done_at = NULL, outcome = NULL")
-    if state == "open":
-        await database.execute("DELETE FROM messages")
-        await database.execute("DELETE FROM outbox WHERE op <> 'preview'")
-        await database.execute("UPDATE conversations SET last_message_id = NULL")
-        await database.execute(
-            "UPDATE model_calls SET state = 'reserved', prompt_tokens = 0, completion_tokens = 0"
-        )
-    await database.execute(f"{EXPIRE}, wake_at = now()")
-    return str(turn_id)
 
 
 async def test_an_answer_that_was_streaming_goes_on_in_the_same_message(talk: Talk) -> None:
