@@ -43,8 +43,8 @@ class Preview:
         metrics: Metrics,
         sure: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`lane` is held by the one placeholder of this account that is on its way from here. Nothing is painted
-        while we are not `sure` that the conversation is ours: the next holder's final may stand there."""
+        """`lane` is held by the one placeholder of this account that is on its way from here. While we are
+        not `sure` that the conversation is ours nothing is painted: the next holder's final may stand there."""
         self._adapter = adapter
         self._place = place
         self._placeholder = placeholder

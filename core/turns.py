@@ -99,8 +99,8 @@ class Turns:
         self._metrics.leases_held.set(len(self._held))
 
     def sure(self, lease: Lease) -> bool:
-        """Is the lease certainly still ours? Not when we stood still, or Postgres was away, for longer than it
-        lasts: somebody else may speak by now."""
+        """Is the lease certainly still ours? Not when we stood still, or Postgres was away, for longer than
+        it lasts: somebody else may speak by now."""
         held = self._held.get(lease.conversation_id)
         if held is None or held.lease.token != lease.token:
             return False
