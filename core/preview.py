@@ -44,7 +44,7 @@ class Preview:
         sure: Callable[[], bool] = lambda: True,
     ) -> None:
         """`lane` is held by the one placeholder of this account that is on its way from here. While we are
-        not `sure` that the conversation is ours nothing is painted: the next holder's final may stand there."""
+        not `sure` that the conversation is ours nothing is painted: the next one's final may stand there."""
         self._adapter = adapter
         self._place = place
         self._placeholder = placeholder
