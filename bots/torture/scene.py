@@ -21,6 +21,7 @@ from bots.torture.platforms import KNOWN, Discord, Slack, Telegram
 from bots.torture.proxy import Proxy
 from bots.torture.recovery import Recovery
 from bots.torture.servers import Stores, open_stores
+from bots.torture.zygote import open_zygote
 from core.embedded.postgres import DATABASE, OWNER
 from core.store import schema
 from core.store.database import open_engine
@@ -28,6 +29,8 @@ from core.store.database import open_engine
 PATIENCE = 20.0
 """Seconds without any progress after which a trial counts as quiet, with whatever is open then."""
 LOOK_SECONDS = 0.1
+READY_SECONDS = 5.0
+"""How long a fault waits for an instance that it can hit in the middle of its work."""
 
 Say = Callable[[str], None]
 
@@ -51,12 +54,16 @@ class Scene:
 
     @asynccontextmanager
     async def victim(self, draw: float) -> AsyncIterator[Instance]:
-        """One that nobody else does something to, for as long as entered: one that is ready where there is
-        one, else one that runs. `draw` in [0, 1) picks."""
-        while not (chosen := self._running()):  # noqa: ASYNC110 - it ends by itself
+        """One that nobody else does something to, for as long as entered: one that is ready where one gets so
+        before long, else one that runs. `draw` in [0, 1) picks."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READY_SECONDS):
+                while not any(each.ready for each in self._running()):  # noqa: ASYNC110 - a log tells
+                    await asyncio.sleep(LOOK_SECONDS)
+        while not (running := self._running()):  # noqa: ASYNC110
             await asyncio.sleep(LOOK_SECONDS)
-        ready = [instance for instance in chosen if instance.ready] or chosen
-        instance = ready[int(draw * len(ready))]
+        chosen = [instance for instance in running if instance.ready] or running
+        instance = chosen[int(draw * len(chosen))]
         async with instance.alone:
             yield instance
 
@@ -121,8 +128,10 @@ async def open_scene(plan: Plan, say: Say, home: Path | None) -> AsyncIterator[S
             redis=f"redis://127.0.0.1:{links['redis'].port}/0" if links else stores.redis_url,
             lease=plan.lease,
         )
+        zygote = await stack.enter_async_context(open_zygote()) if plan.minutes else None
         instances = tuple(
-            Instance(folder / f"i{n}", environment, plan.channels) for n in range(1, plan.instances + 1)
+            Instance(folder / f"i{n}", environment, plan.channels, zygote)
+            for n in range(1, plan.instances + 1)
         )
         scene = Scene(
             folder=folder,
