@@ -12,7 +12,7 @@ FIGURES = {
 }
 
 
-def report(*findings: Finding, recovery: tuple[float, ...] = ()) -> Report:
+def report(*findings: Finding, recovery: tuple[float, ...] = (), freezes: int = 0) -> Report:
     verdict = Verdict(
         accepted=4,
         ends=Counter(answered=3, refused=1),
@@ -23,12 +23,28 @@ def report(*findings: Finding, recovery: tuple[float, ...] = ()) -> Report:
             "slack": Share(said=2, accepted=2, ends=Counter(answered=1, refused=1), strays=1),
         },
     )
-    return Report(plan=Plan(messages=4, kills=1, seed=9), verdict=verdict, recovery=recovery, seconds=1.25)
+    faults = {"kill": 1, **({"freeze": freezes} if freezes else {})}
+    return Report(
+        plan=Plan(messages=4, kills=1, seed=9),
+        verdict=verdict,
+        faults=faults,
+        recovery=recovery,
+        seconds=1.25,
+    )
 
 
 def test_the_json_names_every_figure() -> None:
     assert report(recovery=(0.5, 0.1)).as_json() == {
-        **{"seed": 9, "faults": 1, "accepted": 4, "answered": 3, "apologised": 0, "refused": 1},
+        **{
+            "seed": 9,
+            "faults": 1,
+            "faults_by_kind": {"kill": 1},
+            "freezes": 0,
+            "accepted": 4,
+            "answered": 3,
+            "apologised": 0,
+            "refused": 1,
+        },
         **{"uncertain": 0, "lost": 0, "duplicates": 0, "swaps": 0, "strays": 1, "kills": 1, "recovered": 2},
         **{"recovery_ms": {"p50": 100, "p99": 500}, "seconds": 1.2, "findings": [], "held": True},
         "channels": {
@@ -46,6 +62,16 @@ def test_one_finding_breaks_the_promise() -> None:
         "lost: m1 was accepted 0 times",
         "The promise did not hold.",
     ]
+
+
+def test_ten_freezes_excuse_one_line_too_many_and_nothing_that_was_lost() -> None:
+    twice = Finding(kind="duplicate", invariant="I2", line="m1")
+    lost = Finding(kind="lost", invariant="I1", line="m2")
+    assert not report(twice).held
+    assert report(twice, freezes=10).held
+    assert not report(twice, twice, freezes=10).held
+    assert report(twice, twice, freezes=11).held
+    assert not report(lost, freezes=100).held
 
 
 def test_the_table_has_a_row_for_each_channel() -> None:
