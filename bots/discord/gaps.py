@@ -60,7 +60,9 @@ class Gaps:
         self._read, self._commit, self._put, self._fetched = read, commit, put, fetched
         self._error, self._pace = error, pace
         self._due: dict[str, None] = {}  # in order
+        self._under_way: set[str] = set()
         self._held: dict[str, list[Step]] = {}
+        self._closed: set[str] = set()  # asked again only when a session begins: refusals are counted
         self._room = asyncio.Semaphore(room)
         self._wanted = asyncio.Event()
         self._free_at = 0.0
@@ -78,6 +80,7 @@ class Gaps:
 
     def open(self) -> None:
         """A session without a past has begun."""
+        self._closed.clear()
         for chat in self._progress.chats():
             self._due[chat] = None
             self._held.setdefault(chat, [])
@@ -87,7 +90,7 @@ class Gaps:
         """Have all histories looked through, again and again. Nobody waits for that."""
         while True:
             await asyncio.sleep(seconds)
-            self._due |= dict.fromkeys(self._progress.chats())
+            self._due |= dict.fromkeys(chat for chat in self._progress.chats() if chat not in self._closed)
             self._wanted.set()
 
     async def fill(self) -> None:
@@ -100,13 +103,21 @@ class Gaps:
                     lanes.create_task(self._work(), name="discord history")
 
     async def _work(self) -> None:
-        while self._due:
-            chat = next((each for each in self._due if self._held.get(each)), next(iter(self._due)))
+        while (chat := self._next()) is not None:
             del self._due[chat]
+            self._under_way.add(chat)
             self._held.setdefault(chat, [])
-            await self._fetch(chat)
-            if chat not in self._due:
-                await self._let_go(chat)
+            try:
+                await self._fetch(chat)
+                if chat not in self._due:
+                    await self._let_go(chat)
+            finally:
+                self._under_way.discard(chat)
+
+    def _next(self) -> str | None:
+        """Where something waits, first; never a channel that is being read already."""
+        free = [chat for chat in self._due if chat not in self._under_way]
+        return next((chat for chat in free if self._held.get(chat)), next(iter(free), None))
 
     async def _fetch(self, chat: str) -> None:
         for failures in range(1, TRIES + 1):
@@ -117,6 +128,7 @@ class Gaps:
                 await asyncio.sleep(max(error.retry_after or 0.0, backoff(failures, self._error)))
             except (ChannelError, KeyError, TypeError, ValueError) as error:
                 log.info("the history of a Discord channel is closed to us: %s", error)
+                self._closed.add(chat)
                 self._progress.look(chat, self._progress.chats()[chat].message)
                 return
         log.error("the history of Discord channel %s could not be read: messages there may be missing", chat)

@@ -142,3 +142,23 @@ async def test_calls_for_histories_keep_their_distance(sim: DiscordSimulator, in
     times = [call.at for call in sim.calls if call.method == "get_channel_messages"]
     assert len(times) == 6
     assert times[-1] - times[0] >= 0.24
+
+
+async def test_a_history_that_is_closed_is_not_asked_for_again_and_again(
+    sim: DiscordSimulator, inbox: Inbox
+) -> None:
+    """Discord counts its refusals. Another channel shows that the looks go on."""
+    for person in ("ann", "bob"):
+        sim.say(person, person, "hello")
+    chats = {person: sim.chat_id(person) for person in ("ann", "bob")}
+    sim.fault("forbidden", method="get_channel_messages", chat="ann", times=100)
+    channel = channel_at(sim, patience=Patience(error=(0.01, 0.02), cursors=0.02, fetch=0.0, look=0.02))
+    channel.remember_with(Shelf(dict.fromkeys(chats.values(), "1:direct")))
+
+    def looks(person: str) -> int:
+        return sum(call.path.endswith(f"/channels/{chats[person]}/messages") for call in sim.calls)
+
+    async with running(channel, sim, inbox):
+        await sim.wait_for(lambda _: looks("bob") >= 5)
+    await channel.close()
+    assert looks("ann") == 1

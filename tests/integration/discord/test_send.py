@@ -180,6 +180,38 @@ async def test_what_a_failure_means(
     assert [seen for seen in sim.seen("ann") if seen.by_bot] == []
 
 
+async def test_a_refused_token_is_not_shown_again_and_again(
+    channel: DiscordChannel, sim: DiscordSimulator, ann: Place
+) -> None:
+    await channel.connect()
+    sim.fault("unauthorized", method="create_message", times=100)
+    for number in range(10):
+        with pytest.raises(Unauthorized):
+            await channel.send(message(ann, "hello", key=f"k{number}"))
+    assert len(bodies(sim, "create_message")) == sim.limits.invalid_requests == 3
+    sim.faults.clear()
+    await channel.connect()  # who it is may be asked, and that it is let in again counts
+    await channel.send(message(ann, "hello"))
+
+
+async def test_while_the_whole_bot_or_its_address_is_shut_out_nothing_is_called(
+    channel: DiscordChannel, sim: DiscordSimulator, ann: Place, general: Place
+) -> None:
+    await channel.connect()
+    for kind in ("global_limit", "banned"):
+        other = channel_at(sim)
+        await other.connect()
+        before = len(sim.calls)
+        sim.fault(kind, seconds=14_000)
+        for place in (ann, general, ann):
+            with pytest.raises(NotSent) as caught:
+                await other.send(message(place, "hello"))
+            assert caught.value.retry_after is not None
+            assert caught.value.retry_after > 50
+        assert len(sim.calls) == before + 1
+        await other.close()
+
+
 async def test_a_short_wait_is_waited_out(channel: DiscordChannel, sim: DiscordSimulator, ann: Place) -> None:
     sim.fault("too_many_requests", method="create_message", seconds=0.05)
     await channel.send(message(ann, "after all"))
