@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import asyncpg
 from redis.asyncio import Redis
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, make_url
 
 from core.store import schema
-from core.store.database import open_engine
 
 TEMPLATE = "cell_template"
 REDIS_NUMBERS = 15
@@ -39,7 +39,9 @@ class Ground:
     async def plot(self, *, empty: bool = False) -> AsyncIterator[Plot]:
         """A migrated database, or with `empty` one without a schema. At most `REDIS_NUMBERS` at once."""
         name, number = f"cell_{next(self._numbers)}", self._free.pop()
-        await self.execute(f"CREATE DATABASE {name}" + ("" if empty else f" TEMPLATE {TEMPLATE}"))
+        await self.execute(
+            f"CREATE DATABASE {name}" + ("" if empty else f" TEMPLATE {TEMPLATE} STRATEGY file_copy")
+        )
         redis = self._redis.update_query_dict({"db": str(number)})
         plot = Plot(database_url=self.named(name), redis_url=redis.render_as_string(hide_password=False))
         try:
@@ -54,12 +56,13 @@ class Ground:
         return self._server.set(database=database).render_as_string(hide_password=False)
 
     async def execute(self, statement: str) -> None:
-        engine = open_engine(self._server.render_as_string(hide_password=False))
+        """On a connection of its own without the gateway's limits: a busy machine may take long to copy."""
+        plain = self._server.set(drivername="postgresql").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(plain)
         try:
-            async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
-                await connection.execute(text(statement))
+            await connection.execute(statement)
         finally:
-            await engine.dispose()
+            await connection.close()
 
 
 @asynccontextmanager

@@ -21,7 +21,15 @@ from bots.simulators.faults import Fault, FaultQueue
 from bots.simulators.model.answers import Answer, AskedAnswer, count_prompt, echo, tokens_of
 from bots.simulators.model.bill import Bill, ModelCall
 from bots.simulators.model.shapes import ModelError
-from bots.simulators.model.strikes import BEFORE, DURING, FAULTS, context_exceeded, strike, wrong_key
+from bots.simulators.model.strikes import (
+    BEFORE,
+    DURING,
+    FAULTS,
+    SHAPING,
+    context_exceeded,
+    strike,
+    wrong_key,
+)
 from bots.simulators.model.talk import Pace, Talk
 from bots.simulators.refusal import Refusal, refusal_of
 from bots.simulators.server import CUT, LoopbackServer, json_response
@@ -141,7 +149,9 @@ class ModelSimulator:
             return strike(pending.fault, request)
         if self.context_tokens is not None and call.prompt_tokens > self.context_tokens:
             raise context_exceeded(self.context_tokens, call.prompt_tokens)
-        tokens = tokens_of(self.answer(body["messages"]))
+        shaping = self.faults.take(SHAPING)
+        shaped = shaping.fault.kind if shaping else ""
+        tokens = [] if shaped == "empty" else tokens_of(self.answer(body["messages"]))
         longest = body.get("max_completion_tokens") or body.get("max_tokens") or len(tokens)
         finish = "stop" if longest >= len(tokens) else "length"
         during = self.faults.take(DURING)
@@ -149,7 +159,7 @@ class ModelSimulator:
             self._pace(), request, call, tokens[:longest], finish,
             during.fault if during else None, int(self.clock.now()),
         )  # fmt: skip
-        told = self.usage == "asked"
+        told = self.usage == "asked" and shaped != "no_usage"
         if not call.streamed:
             return await talk.say_whole(usage=told)
         options = body.get("stream_options") or {}

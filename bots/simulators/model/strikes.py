@@ -20,10 +20,14 @@ FAULTS = {
     "accept_then_drop": "the whole answer is generated, and charged, and the connection is cut",
     "cut": "the connection closes after `after` tokens",
     "stall": "nothing for `seconds` after `after` tokens (0: before the first), then it goes on",
+    "cut_byte": "the connection closes after `after` bytes of the body, in the midst of whatever that is",
+    "empty": "an answer without a word",
+    "no_usage": "an answer that does not tell what it cost",
     "error_in_stream": "an error event after `after` tokens, then the end",
 }
-DURING = frozenset({"accept_then_drop", "cut", "stall", "error_in_stream"})
-BEFORE = frozenset(FAULTS) - DURING
+DURING = frozenset({"accept_then_drop", "cut", "cut_byte", "stall", "error_in_stream"})
+SHAPING = frozenset({"empty", "no_usage"})
+BEFORE = frozenset(FAULTS) - DURING - SHAPING
 
 
 def strike(fault: Fault, request: web.Request) -> web.Response:

@@ -62,7 +62,7 @@ class Talk:
         if not await pace.pause(pace.latency + len(self._tokens) * pace.gap + stalled):
             return self._cut()
         call.completion_tokens = len(self._tokens)
-        if self._kind in ("accept_then_drop", "cut"):
+        if self._kind in ("accept_then_drop", "cut", "cut_byte"):
             return self._cut()
         if self._kind == "error_in_stream":
             raise server_failed()
@@ -86,6 +86,8 @@ class Talk:
             return self._cut()
         response = web.StreamResponse(headers=EVENT_STREAM)
         await response.prepare(self._request)
+        if self._fault is not None and self._kind == "cut_byte":
+            return await self._break_off(response, shape, self._fault.after)
         await response.write(shape.role())
         if await self._write_tokens(response, shape):
             await response.write(self._end(shape, usage))
@@ -108,6 +110,18 @@ class Talk:
             call.completion_tokens = call.sent_tokens = number + 1
             pace.announce()
         return True
+
+    async def _break_off(
+        self, response: web.StreamResponse, shape: ChunkShape, bytes: int
+    ) -> web.StreamResponse:
+        """All was generated, and only its first bytes go out."""
+        self._call.completion_tokens = len(self._tokens)
+        whole = b"".join([shape.role(), *map(shape.content, self._tokens), shape.finish(self._finish)])
+        await response.write(whole[:bytes])
+        self._call.outcome = "cut"
+        if self._request.transport is not None:
+            self._request.transport.close()
+        return response
 
     async def _strike(self, response: web.StreamResponse) -> bool:
         """Do what the fault says in mid-stream; return whether the stream goes on."""
