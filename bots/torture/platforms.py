@@ -133,7 +133,9 @@ class Discord:
     @property
     def environment(self) -> Mapping[str, str]:
         return {
-            "DISCORD_API_URL": self._front + self.simulator.api_url.removeprefix(self.simulator.url),
+            "DISCORD_API_URL": self.simulator.api_url.replace(
+                self.simulator.url, self._front or self.simulator.url
+            ),
             "DISCORD_GATEWAY_URL": self.simulator.gateway.url,
             "DISCORD_TOKEN": self.TOKEN,
             "PARLEY_DISCORD__EDIT_DIRECT_SECONDS": EDIT_SECONDS,
