@@ -10,6 +10,7 @@ import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
@@ -47,6 +48,23 @@ from core.worker import Job, Worker
 __all__ = ["Gateway", "open_gateway", "released"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What every room of one gateway stands on."""
+
+    settings: Settings
+    role: Role
+    me: Instance
+    metrics: Metrics
+    census: Census
+    stores: Stores
+    guard: Guard
+    configs: Configs
+    models: Models
+    prices: PriceBook
+    bell: Bell
+
+
 @asynccontextmanager
 async def open_gateway(
     settings: Settings,
@@ -59,67 +77,62 @@ async def open_gateway(
     """Everything but the channels, which the caller runs with `gateway.channels.run(adapter)`. Leaving
     ends turns within `turns.drain_seconds`. `watch` is told of every step of every turn, `word_seconds`
     is the script's pause after each word, `on_warm` is called when all that turns need is loaded."""
-    role, me, metrics = ROLES[settings.role], _introduce(settings.role), _metrics(settings.role)
-    census = Census(me, metrics)
     async with AsyncExitStack() as stack:
-        stores = await stack.enter_async_context(
-            open_stores(
-                settings,
-                where,
-                metrics,
-                name=f"parley {role.name} {me.pid}",
-                working=lambda: census.working,
-                on_degraded=heard_cache(metrics),
-            )
-        )
-        guard = Guard(PostgresFence(stores.hot), stores.state, metrics)
-        await guard.start()
-        configs, prices = Configs(stores.records), PriceBook(from_settings.price_rows())
-        models = from_settings.models(settings, word_seconds)
-        stack.push_async_callback(models.close)
-        channels = _channels(settings, role, me.name, stores, metrics, lambda: inbox)
-        house = _house(
-            settings,
-            stores,
-            models,
-            prices,
-            channels,
-            configs,
-            metrics,
-            watch,
-            lambda lease: turns.sure(lease),
-        )
-        bell = Bell()
-        turns = _turns(settings, me.name, house, stores, channels, bell)
-        inbox = _inbox(settings, role, stores, turns, metrics)
+        ground = await stack.enter_async_context(_open_ground(settings, where, word_seconds))
+        channels = _channels(ground, lambda: inbox)
+        house = _house(ground, channels, watch, lambda lease: turns.sure(lease))
+        turns = _turns(ground, house, channels)
+        inbox = _inbox(ground, turns)
         gateway = Gateway(
             settings=settings,
-            role=role,
-            instance=me.name,
-            stores=stores,
-            metrics=metrics,
-            census=census,
+            role=ground.role,
+            instance=ground.me.name,
+            stores=ground.stores,
+            metrics=ground.metrics,
+            census=ground.census,
             turns=turns,
             channels=channels,
-            models=models,
+            models=ground.models,
         )
-        all_jobs = jobs(
-            role,
-            stores,
-            report=gateway.report,
-            configs=configs,
-            metrics=metrics,
-            home=settings.home.expanduser(),
-            warm=lambda: warm(models, prices, on_warm),
-        )
-        all_jobs.append(Job(name="guard", seconds=1, run=guard.watch))
-        running = [Worker(all_jobs, stores.jobs, me.name).run()]
-        if role.works:
-            running += [bell.listen(stores.hot), turns.run()]
+        running = [Worker(_jobs(ground, gateway, on_warm), ground.stores.jobs, ground.me.name).run()]
+        if ground.role.works:
+            running += [ground.bell.listen(ground.stores.hot), turns.run()]
         stack.push_async_callback(gateway.leave)
         stack.push_async_callback(_cancel, [asyncio.create_task(each) for each in running])
         stack.push_async_callback(gateway.drain)
         yield gateway
+
+
+@asynccontextmanager
+async def _open_ground(settings: Settings, where: Addresses, word_seconds: float) -> AsyncIterator[_Ground]:
+    role, me, metrics = ROLES[settings.role], _introduce(settings.role), _metrics(settings.role)
+    census, models = Census(me, metrics), from_settings.models(settings, word_seconds)
+    async with open_stores(
+        settings,
+        where,
+        metrics,
+        name=f"parley {role.name} {me.pid}",
+        working=lambda: census.working,
+        on_degraded=heard_cache(metrics),
+    ) as stores:
+        guard = Guard(PostgresFence(stores.hot), stores.state, metrics)
+        await guard.start()
+        try:
+            yield _Ground(
+                settings=settings,
+                role=role,
+                me=me,
+                metrics=metrics,
+                census=census,
+                stores=stores,
+                guard=guard,
+                configs=Configs(stores.records),
+                models=models,
+                prices=PriceBook(from_settings.price_rows()),
+                bell=Bell(),
+            )
+        finally:
+            await models.close()
 
 
 def _introduce(role: str) -> Instance:
@@ -141,94 +154,93 @@ def _metrics(role: str) -> Metrics:
     return metrics
 
 
-def _channels(
-    settings: Settings,
-    role: Role,
-    instance: str,
-    stores: Stores,
-    metrics: Metrics,
-    inbox: Callable[[], Inbox],
-) -> Channels:
+def _channels(ground: _Ground, inbox: Callable[[], Inbox]) -> Channels:
     return Channels(
-        accounts=stores.accounts,
+        accounts=ground.stores.accounts,
         accept=lambda account, messages: inbox().accept(account, messages),
         offers=[command.offer for command in commands().values()],
-        instance=instance,
-        metrics=metrics,
-        receives=role.receives,
-        receiver_seconds=min(RECEIVER_SECONDS, settings.turns.lease_seconds),
+        instance=ground.me.name,
+        metrics=ground.metrics,
+        receives=ground.role.receives,
+        receiver_seconds=min(RECEIVER_SECONDS, ground.settings.turns.lease_seconds),
     )
 
 
-def _inbox(settings: Settings, role: Role, stores: Stores, turns: Turns, metrics: Metrics) -> Inbox:
-    """Only who answers, and has not been told to stop, takes the lease along with the message; what others
-    accept wakes whoever answers."""
-    return Inbox(
-        journal=stores.journal,
-        commands=commands(),
-        owner=turns.owner if role.works else lambda: None,
-        lease_seconds=settings.turns.lease_seconds,
-        start=turns.start,
-        metrics=metrics,
-    )
-
-
-def _house(
-    settings: Settings,
-    stores: Stores,
-    models: Models,
-    prices: PriceBook,
-    channels: Channels,
-    configs: Configs,
-    metrics: Metrics,
-    watch: Watch,
-    sure: Callable[[Lease], bool],
-) -> House:
-    clock, tokens, ledger = SystemClock(), ByteTokens(), Ledger(prices=prices)
+def _house(ground: _Ground, channels: Channels, watch: Watch, sure: Callable[[Lease], bool]) -> House:
+    settings, stores = ground.settings, ground.stores
+    clock, tokens, ledger = SystemClock(), ByteTokens(), Ledger(prices=ground.prices)
     gate = Gate(
         state=stores.state,
         allowed=from_settings.allowed(settings),
         message_chars=settings.limits.message_chars,
+    )
+    answering = Answering(
+        model=ground.models, ledger=ledger, tokens=tokens, clock=clock, metrics=ground.metrics
     )
     return House(
         journal=stores.journal,
         records=stores.records,
         state=stores.state,
         gate=gate,
-        answering=Answering(model=models, ledger=ledger, tokens=tokens, clock=clock, metrics=metrics),
+        answering=answering,
         ledger=ledger,
         tokens=tokens,
         commands=commands(),
         channel=channels.adapter,
-        configs=lambda: configs.rows,
+        configs=lambda: ground.configs.rows,
         defaults=from_settings.defaults(settings),
         offered=settings.offered_models,
         clock=clock,
-        metrics=metrics,
+        metrics=ground.metrics,
         rules=from_settings.rules(settings),
         watch=watch,
         sure=sure,
     )
 
 
-def _turns(
-    settings: Settings, instance: str, house: House, stores: Stores, channels: Channels, bell: Bell
-) -> Turns:
+def _turns(ground: _Ground, house: House, channels: Channels) -> Turns:
+    rules = ground.settings.turns
     return Turns(
-        instance=instance,
+        instance=ground.me.name,
         take=Engine(house).take,
         journal=house.journal,
-        leases=stores.leases,
-        records=stores.records,
+        leases=ground.stores.leases,
+        records=ground.stores.records,
         accounts=channels.accounts,
         allowed=house.gate.allowed,
-        woken=bell.woken,
-        stops=bell.stops,
+        woken=ground.bell.woken,
+        stops=ground.bell.stops,
         metrics=house.metrics,
-        concurrency=settings.turns.concurrency,
-        lease_seconds=settings.turns.lease_seconds,
-        poll_seconds=settings.turns.poll_seconds,
+        concurrency=rules.concurrency,
+        lease_seconds=rules.lease_seconds,
+        poll_seconds=rules.poll_seconds,
     )
+
+
+def _inbox(ground: _Ground, turns: Turns) -> Inbox:
+    """Only who answers, and has not been told to stop, takes the lease along with the message; what others
+    accept wakes whoever answers."""
+    return Inbox(
+        journal=ground.stores.journal,
+        commands=commands(),
+        owner=turns.owner if ground.role.works else lambda: None,
+        lease_seconds=ground.settings.turns.lease_seconds,
+        start=turns.start,
+        metrics=ground.metrics,
+    )
+
+
+def _jobs(ground: _Ground, gateway: Gateway, on_warm: Callable[[], None]) -> list[Job]:
+    usual = jobs(
+        ground.role,
+        ground.stores,
+        report=gateway.report,
+        configs=ground.configs,
+        metrics=ground.metrics,
+        home=ground.settings.home.expanduser(),
+        warm=lambda: warm(ground.models, ground.prices, on_warm),
+    )
+    return [*usual, Job(name="guard", seconds=1, run=ground.guard.watch)]
 
 
 async def _cancel(tasks: Sequence["asyncio.Task[None]"]) -> None:
