@@ -97,7 +97,7 @@ class Delivery:
                     reach("D4")
             reach("D1")
             outcome = await self._settle(part, doubtful=part.id in doubtful)
-            mark = Mark(part_id=part.id, state=outcome.state, receipt=outcome.receipt, error=outcome.error)
+            mark = _mark(part, outcome)
             match outcome.state:
                 case "sent":
                     sent = (mark,)
@@ -258,6 +258,12 @@ def _notice(part: Part, number: int) -> Part:
         receipt=None,
         first_sent_at=None,
     )
+
+
+def _mark(part: Part, outcome: _Outcome) -> Mark:
+    if outcome.state in ("uncertain", "dead"):
+        log.warning("not delivered for certain", op=part.op, state=outcome.state, why=outcome.error)
+    return Mark(part_id=part.id, state=outcome.state, receipt=outcome.receipt, error=outcome.error)
 
 
 def _postponed(outcome: _Outcome) -> _Outcome:

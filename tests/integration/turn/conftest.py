@@ -1,15 +1,33 @@
 """A gateway for a talk: `talk` with the usual settings, `begin` with others."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+import structlog
 
 from core.house import Watch, look_away
 from tests.integration.turn.talk import Talk, talking
 
 Begin = Callable[..., AbstractAsyncContextManager[Talk]]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def plain_log() -> Iterator[None]:
+    """As a gateway logs: to print all variables of a traceback takes seconds in which nothing else runs."""
+    before = structlog.get_config()["processors"]
+    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            renderer,
+        ]
+    )
+    yield
+    structlog.configure(processors=before)
 
 
 @pytest.fixture

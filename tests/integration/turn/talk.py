@@ -97,6 +97,14 @@ class Talk:
         """What a metric of the gateway says now."""
         return self.world.gateway.registry.get_sample_value(f"parley_{metric}", labels) or 0.0
 
+    async def heard(self, metric: str, times: float = 1, **labels: str) -> None:
+        """Wait until the gateway has counted something so often."""
+
+        async def is_counted() -> bool:
+            return self.counted(metric, **labels) >= times
+
+        await self.world.gateway.turns.settled(is_counted)
+
     async def rows(self, query: str, *arguments: Any) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in await self.database.fetch(query, *arguments)]
 
