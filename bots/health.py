@@ -45,8 +45,8 @@ class Report:
 
     @property
     def ready(self) -> bool:
-        """May work be sent here? Every needed part works, no channel still makes its first attempt, and nobody
-        asked this instance to stop."""
+        """May work be sent here? Every needed part works, no channel still makes its first attempt, and
+        nobody asked this instance to stop."""
         well = {check.name for check in self.checks if check.state in ("ok", "degraded")}
         passing = any(check.detail in (STARTING, DRAINING) for check in self.checks)
         return well.issuperset(NEEDED) and not passing
