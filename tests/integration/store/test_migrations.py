@@ -228,6 +228,7 @@ async def test_a_lock_that_is_never_given_is_said_and_leaves_all_as_it_was(datab
     async with open_instance(database_url) as one:
         before = await catalogue(one.engine)
         async with one.engine.begin() as live:
+            await live.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # it sits long
             await live.execute(text("LOCK TABLE outbox IN ACCESS SHARE MODE"))
             with pytest.raises(DBAPIError, match="lock timeout"):
                 await changing(database_url, command.downgrade, "base")
