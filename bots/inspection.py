@@ -90,10 +90,12 @@ async def _telegram(settings: Settings) -> Sequence[str]:
 
 async def _slack(settings: Settings) -> Sequence[str]:
     """https://docs.slack.dev/authentication/installing-with-oauth#scopes"""
+    from bots.slack.adapter import NO_DOOR
     from bots.slack.errors import translated
     from bots.slack.wire import Line
 
     given = settings.slack
+    no_door = [] if given.app_token or given.signing_secret else [NO_DOOR]
     assert given.bot_token is not None
     line = Line(given.bot_token.get_secret_value(), given.api_url, answer_seconds=20.0)
     line.open_clients()
@@ -104,9 +106,9 @@ async def _slack(settings: Settings) -> Sequence[str]:
         await line.close_clients()
     headers = {str(name).lower(): str(value) for name, value in told.headers.items()}
     if "x-oauth-scopes" not in headers:
-        return []
+        return no_door
     granted = {scope.strip() for scope in headers["x-oauth-scopes"].split(",")}
-    return [
+    return no_door + [
         f"the scope {scope}: add it at https://api.slack.com/apps under OAuth & Permissions, and reinstall"
         for scope in SLACK_SCOPES
         if scope not in granted

@@ -45,7 +45,7 @@ class SlackChannel:
         """`api_url` is what stands before `/<method>`. With an `app_token` it opens Socket Mode, with a
         `signing_secret` it may be posted to. `edit_seconds` are the least times between two edits in a direct
         message and in a channel; `looks` the seconds before each look for a message whose answer was lost."""
-        self._missing = NO_TOKEN if not bot_token else NO_DOOR if not (app_token or signing_secret) else ""
+        self._has_token, self._has_door = bool(bot_token), bool(app_token or signing_secret)
         self._line = Line(bot_token, api_url, answer_seconds=answer_seconds)
         self._app_token = app_token
         self._looks = tuple(looks)
@@ -77,9 +77,9 @@ class SlackChannel:
         return self._webhook
 
     async def connect(self) -> Identity:
-        """One `auth.test`."""
-        if self._missing:
-            raise Unauthorized(self._missing)
+        """One `auth.test`. Whoever only sends needs no door."""
+        if not self._has_token:
+            raise Unauthorized(NO_TOKEN)
         self._line.open_clients()
         try:
             self._me = await self._line.who_am_i()
@@ -90,6 +90,8 @@ class SlackChannel:
         return self._me.identity
 
     async def run(self, account: Account, accept: Accept) -> None:
+        if not self._has_door:
+            raise Unauthorized(NO_DOOR)
         if self._me is None:
             await self.connect()
         assert self._me is not None
