@@ -4,16 +4,18 @@ how they feel.
 Private ones are started where none are named. What runs on them is put together in `bots/app.py`.
 """
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
+import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bots import fence, from_settings, probes
 from bots.health import Probe
 from config.settings import Settings
-from core.errors import ParleyError
+from core.errors import ParleyError, StoreUnavailable
 from core.observe import Metrics
 from core.state.redis_state import RedisState, open_state
 from core.store import schema
@@ -27,8 +29,15 @@ from core.store.journal import PostgresJournal, open_journal
 from core.store.leases import PostgresLeases, open_leases
 from core.store.records import PostgresRecords
 
+log = structlog.get_logger(__name__)
+
 CLOSING_SECONDS = 1.0
 """What writing the rest of the journal's queue may take at the end."""
+
+
+AWAY_SECONDS = 10.0
+"""How long a start waits for a database that does not answer, before whoever looks after it is told."""
+AWAY_PAUSE = 0.5
 
 
 class SchemaIsOld(ParleyError):
@@ -101,7 +110,7 @@ async def open_stores(
     terms, turns = from_settings.terms(settings), settings.turns
     async with AsyncExitStack() as stack:
         cold = await stack.enter_async_context(open_engine_of(settings, where.database_url, name))
-        await prepare_schema(cold, where)
+        await reached(lambda: prepare_schema(cold, where))
         few = from_settings.hot_pool(settings)
         hot = await stack.enter_async_context(open_engine_of(settings, where.database_url, name, few))
         state = open_state(where.redis_url, terms, instances=working, on_degraded=on_degraded)
@@ -131,6 +140,21 @@ async def open_engine_of(
         yield engine
     finally:
         await engine.dispose()
+
+
+async def reached(call: Callable[[], Awaitable[None]], seconds: float = AWAY_SECONDS) -> None:
+    """Make the call; while the database is there and takes nobody, as for moments when it restarts, say so
+    and try again. Raises `StoreUnavailable` after so many seconds, and at once where nothing listens at all."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + seconds
+    while True:
+        try:
+            return await call()
+        except StoreUnavailable as error:
+            if loop.time() > until or isinstance(error.__cause__, ConnectionRefusedError):
+                raise
+            log.warning("database away: waiting for it", error=str(error))
+            await asyncio.sleep(AWAY_PAUSE)
 
 
 async def prepare_schema(engine: AsyncEngine, where: Addresses) -> None:
