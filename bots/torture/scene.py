@@ -108,7 +108,7 @@ class Scene:
 
 @asynccontextmanager
 async def open_scene(plan: Plan, say: Say, home: Path | None) -> AsyncIterator[Scene]:
-    """Durable servers (fsync on), the simulators, and every instance ready."""
+    """The stores, the simulators, and every instance ready."""
     async with AsyncExitStack() as stack:
         folder = (home or Path(stack.enter_context(_temporary()))).absolute()
         say("setting up a private database")

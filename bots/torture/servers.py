@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import os
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
@@ -29,6 +29,9 @@ from core.errors import ParleyError
 Result = TypeVar("Result")
 START_SECONDS = 60.0
 LOOK_SECONDS = 0.01
+UNFLUSHED = ("-c", "fsync=off")
+"""A server that dies loses nothing that it gave to the kernel, and here no machine loses its power; to flush
+every file after every death would take longer than the time between two."""
 
 
 class StoreNotStarted(ParleyError):
@@ -64,11 +67,17 @@ class Server:
     """The process of a store and what it stands on."""
 
     def __init__(
-        self, engine: Engine, account: Account, folder: Path, answers: Callable[[], Awaitable[bool]]
+        self,
+        engine: Engine,
+        account: Account,
+        folder: Path,
+        answers: Callable[[], Awaitable[bool]],
+        settings: Sequence[str] = (),
     ) -> None:
         """`folder` holds its data folder, its lock and its log; `answers` asks whether it is ready."""
         self._engine = engine
         self._answers = answers
+        self._settings = settings
         self._account = account
         self._folder = folder
         self._process: asyncio.subprocess.Process | None = None
@@ -81,7 +90,10 @@ class Server:
         try:
             await self._engine.prepare(lock)
             self._process = await self._account.spawn(
-                self._engine.command(), folder=self._folder / name, inherit=lock.fd, output=output
+                [*self._engine.command(), *self._settings],
+                folder=self._folder / name,
+                inherit=lock.fd,
+                output=output,
             )
         finally:
             os.close(output)
@@ -141,7 +153,7 @@ class Stores:
 
 @asynccontextmanager
 async def open_stores(home: Path) -> AsyncIterator[Stores]:
-    """Both servers, up and durable (fsync on), killed at the end."""
+    """Both servers, up and killed at the end; neither forgets what it has committed."""
     folder = await asyncio.to_thread(prepare, home)
     account = unprivileged()
     async with _nursery() as there:
@@ -149,7 +161,7 @@ async def open_stores(home: Path) -> AsyncIterator[Stores]:
         database = Postgres(bin=bin, folder=folder, account=account, durable=True)
         cache = Valkey(program=program, folder=folder, account=account, durable=True)
         socket = reach(folder) / cache.name / SOCKET
-        postgres = Store(Server(database, account, folder, database.answers), there)
+        postgres = Store(Server(database, account, folder, database.answers, UNFLUSHED), there)
         valkey = Store(Server(cache, account, folder, lambda: _pongs(socket)), there)
         try:
             await asyncio.gather(postgres.start(), valkey.start())

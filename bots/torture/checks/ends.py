@@ -1,12 +1,13 @@
 """I1, I2, I3: every message that a platform counts as taken is accepted once, comes to one of the seven ends,
 and what its turn shows people is what that end says, once."""
 
+import re
 from collections.abc import Iterator
 from typing import get_args
 
 from bots.torture.checks.finding import Finding
 from bots.torture.checks.index import Index
-from bots.torture.crowd import numbers_of
+from bots.torture.crowd import BEGINNING, numbers_of
 from bots.torture.evidence import Said, Shown
 from bots.torture.remains import NUMBER, InboxRow, Place
 from core.rows import End
@@ -45,7 +46,7 @@ def _ended(index: Index, said: Said, row: InboxRow) -> Iterator[Finding]:
     if row.state != "done" or row.outcome not in ENDS:
         line = f"{name} was accepted and is still {row.state}, ended as {row.outcome}"
         yield Finding(kind="lost", invariant="I1", line=line, channel=on)
-    elif row.outcome == "answered" and not answered:
+    elif row.outcome == "answered" and not answered and not _left_half(index, row, name):
         line = f"{name} counts as answered, and nobody saw an answer"
         yield Finding(kind="lost", invariant="I2", line=line, channel=on)
     elif row.outcome in UNANSWERED and answered:
@@ -63,6 +64,12 @@ def _ended(index: Index, said: Said, row: InboxRow) -> Iterator[Finding]:
     elif row.outcome == "answered" and row.waited > ages.late + ages.grace:
         line = f"{name} was answered {row.waited / 60:.0f} min after it was asked, an apology was due"
         yield Finding(kind="late", invariant="I2", line=line, channel=on)
+
+
+def _left_half(index: Index, row: InboxRow, name: str) -> bool:
+    """Where half an answer stands in place of the whole one, that is the finding."""
+    half = re.compile(rf"{BEGINNING} to (?:m\d+, )*{name}\b")
+    return any(half.match(line.text) for line in index.lines if line.place == row.place)
 
 
 def _in_passing(index: Index, row: InboxRow, shown: Shown) -> bool:
