@@ -144,7 +144,7 @@ async def open_engine_of(
 
 async def reached(call: Callable[[], Awaitable[None]], seconds: float = AWAY_SECONDS) -> None:
     """Make the call; while the database is there and takes nobody, as for moments when it restarts, say so
-    and try again. Raises `StoreUnavailable` after so many seconds, and at once where nothing listens at all."""
+    and try again. Raises `StoreUnavailable` after so many seconds, and at once where nobody listens."""
     loop = asyncio.get_running_loop()
     until = loop.time() + seconds
     while True:
