@@ -5,6 +5,7 @@ nothing here is global. Labels are only words of a bounded set (a channel, a kin
 of a person, chat or message: those belong on log lines. Times are seconds, money is micro-units.
 """
 
+import asyncio
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -193,12 +194,24 @@ class Metrics:
             "Room left where the private servers keep their data.",
             registry=registry,
         )
+        self.tasks = Gauge(
+            "parley_tasks", "Tasks of the event loop that asks, as it asks.", registry=registry
+        )
+        self.tasks.set_function(_count_tasks)
         self.info = Gauge(
             "parley_info", "1; the labels say what runs here.", ("version", "role"), registry=registry
         )
         self.channel_restarts = Counter(
             "parley_channel_restarts", "Times a channel was started again.", ("channel",), registry=registry
         )
+
+
+def _count_tasks() -> float:
+    """Nobody who asks from outside a loop has any."""
+    try:
+        return len(asyncio.all_tasks())
+    except RuntimeError:
+        return 0.0
 
 
 class Field:

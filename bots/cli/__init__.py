@@ -26,6 +26,9 @@ app.add_typer(fence.app, name="fence", help="Whether the database may be a resto
 simulators = typer.Typer(no_args_is_help=True, help="Run a stand-in for a platform or a model, alone.")
 app.add_typer(simulators, name="simulate")
 
+tortures = typer.Typer(invoke_without_command=True)
+app.add_typer(tortures, name="torture")
+
 benches = typer.Typer(no_args_is_help=True, help="Measure what this gateway costs here.")
 app.add_typer(benches, name="bench")
 
@@ -116,8 +119,9 @@ def check() -> None:
     sys.exit(develop.check())
 
 
-@app.command()
+@tortures.callback()
 def torture(
+    context: typer.Context,
     minutes: Annotated[float, typer.Option(min=0, help="All kinds of faults for so long.")] = 0,
     messages: Annotated[int | None, typer.Option(min=1, help="How many messages are said.")] = None,
     users: Annotated[int | None, typer.Option(min=1, help="By how many users.")] = None,
@@ -131,6 +135,8 @@ def torture(
     as_json: Annotated[bool, typer.Option("--json", help="For programs instead of people.")] = False,
 ) -> None:
     """Prove that nothing is lost or answered twice: load, kills, and a checker."""
+    if context.invoked_subcommand is not None:
+        return
     from bots.cli.torture import torture as prove
     from bots.torture.plan import Plan, storming
     from bots.torture.platforms import UnknownChannel, choose
@@ -154,6 +160,24 @@ def torture(
         **size,
     )
     _run(prove(plan, as_json=as_json, home=home))
+
+
+@tortures.command()
+def soak(
+    minutes: Annotated[float, typer.Option(min=0.5, help="How long.")] = 45,
+    rate: Annotated[float, typer.Option(min=0.1, help="Messages a second.")] = 40,
+    users: Annotated[int, typer.Option(min=1, help="How many people say them.")] = 500,
+    instances: Annotated[int, typer.Option(min=1, help="Gateway processes.")] = 2,
+    seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = 1,
+    home: Annotated[Path | None, typer.Option(help="Keep logs and data in this folder.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs instead of people.")] = False,
+) -> None:
+    """Prove that nothing grows: steady load, mild faults, and a look at memory, descriptors, tasks, rows."""
+    from bots.cli.torture import soak as for_long
+    from bots.torture.soak import Soaking
+
+    soaking = Soaking(minutes=minutes, rate=rate, users=users, instances=instances, seed=seed)
+    _run(for_long(soaking, as_json=as_json, home=home))
 
 
 @simulators.command("telegram")

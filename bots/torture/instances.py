@@ -157,7 +157,7 @@ class Instance:
 
     async def _read(self, process: asyncio.subprocess.Process | Child) -> None:
         assert process.stderr is not None
-        with (self._folder / "log").open("ab") as file:
+        with (self._folder / "log").open("ab", buffering=0) as file:
             while line := await process.stderr.readline():
                 file.write(line)
                 if not self._ready.is_set():

@@ -41,6 +41,7 @@ LABELS = {
     "parley_fenced": (),
     "parley_clock_skew_seconds": (),
     "parley_disk_free_bytes": (),
+    "parley_tasks": (),
     "parley_info": ("version", "role"),
 }
 

@@ -229,7 +229,7 @@ def test_a_message_accepted_as_somebody_elses_is_foreign() -> None:
 def test_a_preview_left_as_the_final_is_half_an_answer() -> None:
     first, *rest = sound().shown
     half = replace(first, text=first.text[:-8])
-    assert kinds(replace(sound(), shown=[half, *rest])) == {"half", "lost"}
+    assert kinds(replace(sound(), shown=[half, *rest])) == {"half"}
 
 
 def test_half_an_answer_may_stand_where_the_notice_takes_the_place_of_the_rest() -> None:
@@ -363,7 +363,7 @@ def test_an_answer_in_several_parts_is_one() -> None:
     assert "half" in kinds(halves)
     parts = [*sound().parts, replace(part("t1", ANN, "211", "send"), part=2)]
     assert kinds(replace(halves, parts=parts)) == set()
-    assert "lost" in kinds(replace(halves, shown=[ends[0], *rest], parts=parts))
+    assert kinds(replace(halves, shown=[ends[0], *rest], parts=parts)) == {"half"}
 
 
 def test_what_is_answered_after_its_time_is_found() -> None:
