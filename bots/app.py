@@ -115,7 +115,7 @@ async def _open_ground(settings: Settings, where: Addresses, word_seconds: float
         working=lambda: census.working,
         on_degraded=heard_cache(metrics),
     ) as stores:
-        guard = Guard(PostgresFence(stores.hot), stores.state, metrics)
+        guard = Guard(PostgresFence(stores.hot), stores.state, metrics, private=where.is_embedded)
         await guard.start()
         try:
             yield _Ground(

@@ -22,7 +22,9 @@ MEND = "look at `parley fence status`, then `parley fence lift`"
 class Guard:
     """`start` before anything is claimed, `watch` each second."""
 
-    def __init__(self, fence: PostgresFence, state: RedisState, metrics: Metrics) -> None:
+    def __init__(self, fence: PostgresFence, state: RedisState, metrics: Metrics, *, private: bool) -> None:
+        """Private stores lie in one folder and are restored together: there Redis vouches for nothing."""
+        self._private = private
         self._fence = fence
         self._state = state
         self._metrics = metrics
@@ -33,7 +35,7 @@ class Guard:
         """Raises `StoreUnavailable`."""
         self._metrics.fenced.set(0)
         known = await self._fence.deployment()
-        self._remembered = await self._state.witness(known) if known else None
+        self._remembered = await self._state.witness(known) if known and not self._private else None
         await self._beat(starts=True)
 
     async def watch(self) -> None:

@@ -113,18 +113,19 @@ def doubt(was: Home, now: Home, beat: int, remembered: int | None) -> str | None
     """Why a gateway that starts must not trust this database, or None. `remembered` is the highest beat that
     a witness knew before this one; None without a witness.
 
-    A promoted standby has files of its own, so there they say nothing, and a witness who remembers about the
-    last beat says that nothing was lost.
+    A promoted standby has files of its own, and somewhere files change hands at every start: there a witness
+    who remembers about the last beat says that nothing was lost.
     """
     if is_moved(was, now):
         return f"the database was copied or restored from a dump: it was {was}, it is {now}"
     if lost := is_behind(beat, remembered):
         return lost
-    promoted = was.timeline is not None and now.timeline is not None and was.timeline != now.timeline
-    if not promoted and _differ(was.files, now.files):
-        return "the files of the database were copied or restored since they were used last"
-    if promoted and (remembered is None or remembered < beat - NEAR):
+    if remembered is not None and remembered >= beat - NEAR:
+        return None
+    if was.timeline is not None and now.timeline is not None and was.timeline != now.timeline:
         return f"the server went from timeline {was.timeline} to {now.timeline}, and nobody saw what was lost"
+    if _differ(was.files, now.files):
+        return "the files of the database were copied or restored, and nobody saw what was lost"
     return None
 
 

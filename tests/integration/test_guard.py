@@ -32,7 +32,7 @@ class Started:
         return self.metrics.registry.get_sample_value("parley_fenced")
 
 
-Start = Callable[[], Awaitable[Started]]
+Start = Callable[..., Awaitable[Started]]
 BACK = "UPDATE identity SET beat = beat - 500"
 
 
@@ -52,9 +52,9 @@ async def state(redis_url: str) -> AsyncIterator[RedisState]:
 def start(one: Instance, state: RedisState) -> Start:
     """A gateway begins."""
 
-    async def start() -> Started:
+    async def start(*, private: bool = False) -> Started:
         metrics = Metrics(CollectorRegistry())
-        guard = Guard(PostgresFence(one.engine), state, metrics)
+        guard = Guard(PostgresFence(one.engine), state, metrics, private=private)
         await guard.start()
         return Started(guard=guard, metrics=metrics)
 
@@ -146,6 +146,17 @@ async def test_the_log_says_it_once_with_the_reason_and_what_to_do(
     await guard.watch()
     await guard.watch()
     assert [entry["event"] for entry in log.entries[1:]] == ["the fence is lifted: work goes on"]
+
+
+@pytest.mark.parametrize("private", [False, True])
+async def test_files_that_changed_are_vouched_for_by_a_redis_of_its_own_only(
+    one: Instance, start: Start, private: bool
+) -> None:
+    await start(private=private)
+    await one.rows("UPDATE identity SET fingerprint = regexp_replace(fingerprint, '[^/]*$', '1')")
+    await start(private=private)
+    standing = await PostgresFence(one.engine).standing()
+    assert (standing is not None) is private
 
 
 async def test_the_doctor_looks_at_it(one: Instance, database_url: str) -> None:

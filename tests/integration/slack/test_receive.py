@@ -196,11 +196,19 @@ async def test_stopping_acknowledges_nothing_that_waits(sim: SlackSimulator, cha
 
 @pytest.mark.parametrize(
     ("tokens", "missing"),
-    [(("", APP_TOKEN, SECRET), "SLACK_BOT_TOKEN"), ((BOT_TOKEN, "", ""), "SLACK_APP_TOKEN")],
+    [(("", APP_TOKEN, SECRET), "SLACK_BOT_TOKEN"), (("", "", ""), "SLACK_BOT_TOKEN")],
 )
 async def test_what_is_missing_is_named(tokens: tuple[str, str, str], missing: str) -> None:
     with pytest.raises(Unauthorized, match=missing):
         await SlackChannel(*tokens, "http://127.0.0.1:9").connect()
+
+
+async def test_who_only_sends_needs_no_door(sim: SlackSimulator, inbox: Inbox) -> None:
+    channel = SlackChannel(BOT_TOKEN, "", "", sim.api_url)
+    await channel.connect()
+    with pytest.raises(Unauthorized, match="SLACK_APP_TOKEN"):
+        await channel.run(ACCOUNT, inbox)
+    await channel.close()
 
 
 @pytest.mark.parametrize(
