@@ -39,10 +39,11 @@ class Excuses:
         return Composition(text=due.text, settlement=self._abandon(turn))
 
     def given_up(self, turn: Turn) -> Composition:
-        """An apology for what failed too often; not even that where it failed too."""
+        """An apology for what failed too often; not even that where it failed as often. One chance is too few:
+        whoever held it died, mostly of something else."""
         self._house.metrics.turns_given_up.labels(channel=turn.line.place.channel).inc()
         apology = self.apology(turn, ParleyError("it failed again and again"))
-        if turn.attempts <= self._house.rules.attempts + 1:
+        if turn.attempts <= 2 * self._house.rules.attempts:
             return apology
         turn.end = "undeliverable"
         return replace(apology, text=None)

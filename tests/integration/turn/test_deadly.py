@@ -73,7 +73,7 @@ async def test_a_line_about_it_that_kills_too_is_the_last(begin: Begin) -> None:
 
 async def test_an_apology_that_kills_too_is_not_made_again(talk: Talk) -> None:
     await talk.ask("hello")
-    await orphan(talk.database, "open", attempts=4)
+    await orphan(talk.database, "open", attempts=6)
     talk.say("the next one")
     await talk.settled()
     assert talk.answers() == ["echo: hello", "echo: the next one"]
@@ -82,6 +82,13 @@ async def test_an_apology_that_kills_too_is_not_made_again(talk: Talk) -> None:
         ("ParleyError: it failed again and again",)
     ]
     assert given_up(talk) == 1
+
+
+async def test_an_apology_has_its_own_three_chances(talk: Talk) -> None:
+    await talk.ask("hello")
+    await orphan(talk.database, "open", attempts=5)
+    await talk.settled()
+    assert await talk.outcomes() == ["apologised"]
 
 
 async def test_the_reply_of_a_command_in_doubt_is_shown_again(begin: Begin) -> None:
