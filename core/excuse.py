@@ -39,7 +39,7 @@ class Excuses:
         return Composition(text=due.text, settlement=self._abandon(turn))
 
     def given_up(self, turn: Turn) -> Composition:
-        """An apology for what failed too often; not even that where it failed as often. One chance is too few:
+        """An apology for what failed too often; not even that where it failed as often. One chance is few:
         whoever held it died, mostly of something else."""
         self._house.metrics.turns_given_up.labels(channel=turn.line.place.channel).inc()
         apology = self.apology(turn, ParleyError("it failed again and again"))
