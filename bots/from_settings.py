@@ -17,7 +17,7 @@ from core.state.redis_state import Terms
 from core.store.database import PoolSize
 
 PRICES = Path(__file__).parents[1] / "config" / "prices.toml"
-HOT_CONNECTIONS = 4
+HOT_CONNECTIONS = 6
 
 
 def pool(settings: Settings) -> PoolSize:
@@ -35,7 +35,7 @@ def pool(settings: Settings) -> PoolSize:
 
 def hot_pool(settings: Settings) -> PoolSize:
     """For what must never wait behind a query: the journal, the leases and the bell keep a connection each,
-    and the last one is for short things, such as the right to receive."""
+    and the others are for short things: the right to receive, a beat, a job's hold."""
     return replace(pool(settings), size=HOT_CONNECTIONS, overflow=0)
 
 

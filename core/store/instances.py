@@ -3,7 +3,7 @@
 Only to be looked at, and to share out what is one gateway's part: who works on what is decided by leases.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -74,17 +74,19 @@ class Surroundings:
 class PostgresInstances:
     """The table of instances."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        """`now` is this machine's clock."""
         self._engine = engine
+        self._now = now
 
     async def report(self, instance: Instance) -> Surroundings:
         """Say that it is there, and forget who has been silent for long."""
         async with transaction(self._engine) as connection:
             await connection.execute(REPORT, asdict(instance) | {"receives": list(instance.receives)})
             await connection.execute(FORGET_SILENT, {"seconds": FORGOTTEN_SECONDS})
-            asked = datetime.now(UTC)
+            asked = self._now()
             row = (await connection.execute(LOOK)).one()
-            ours = asked + (datetime.now(UTC) - asked) / 2
+            ours = asked + (self._now() - asked) / 2
         return Surroundings(working=row.working, skew_seconds=(ours - row.now).total_seconds())
 
     async def forget(self, names: Sequence[str]) -> None:

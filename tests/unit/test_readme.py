@@ -32,3 +32,39 @@ def test_named_tests_exist(name: str) -> None:
 def test_taught_verbs_exist(verb: str) -> None:
     assert verb in get_command(app).list_commands(None)  # type: ignore[attr-defined]
     assert CliRunner().invoke(app, [verb, "--help"]).exit_code == 0 or verb == "test"
+
+
+FAULTS = re.findall(r"^\| (F\d+) \|(.*)\|$", README, re.MULTILINE)
+RULES = dict(
+    re.findall(
+        r"- alert: (\w+)\n(.*?)(?=- alert:|\Z)",
+        (ROOT / "config" / "prometheus" / "alerts.yml").read_text(),
+        re.DOTALL,
+    )
+)
+
+
+def test_every_fault_has_its_row() -> None:
+    assert [name for name, _ in FAULTS] == [f"F{number}" for number in range(1, 30)]
+    assert {name for name, row in FAULTS if "not built yet" in row} == {"F20", "F23", "F24", "F28"}
+
+
+@pytest.mark.parametrize(("fault", "row"), [each for each in FAULTS if "not built yet" not in each[1]])
+def test_a_fault_can_be_seen_and_is_shown(fault: str, row: str) -> None:
+    """Each alert that a row names watches this fault, and asks the metric that the row names."""
+    alerts = re.findall(r"`(Parley\w+)`", row)
+    assert alerts
+    for alert in alerts:
+        assert re.search(rf'faults: "[^"]*\b{fault}\b', RULES[alert]), f"{alert} does not watch {fault}"
+    asked = "".join(RULES[alert] for alert in alerts)
+    metrics = re.findall(r"`(parley_\w+)`", row)
+    assert metrics
+    assert all(metric in asked for metric in metrics)
+    assert re.search(r"`test_\w+`", row)
+
+
+def test_every_sentence_of_the_promise_is_shown() -> None:
+    promise = README[README.index("## The promise") : README.index("### When something breaks")]
+    sentences = re.split(r"^\d\. ", promise, flags=re.MULTILINE)[1:]
+    assert len(sentences) == 8
+    assert all(re.search(r"`test_\w+`", sentence) for sentence in sentences)

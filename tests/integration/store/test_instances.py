@@ -62,3 +62,11 @@ async def test_the_silent_stop_counting_and_are_forgotten_at_last(
     await instances.report(other)
     assert [seen.instance for seen in await instances.seen()] == [other]
     assert (await instances.report(ONE)).working == 2, "it was only frozen"
+
+
+async def test_a_clock_that_is_wrong_is_told(one: ground.Instance) -> None:
+    ahead = PostgresInstances(one.engine, now=lambda: datetime.now(UTC) + timedelta(minutes=5))
+    around = await ahead.report(ONE)
+    assert 295 < around.skew_seconds < 305
+    (seen,) = await ahead.seen()
+    assert seen.silent_seconds < 30, "by the database's clock it is there"
