@@ -4,7 +4,7 @@ Each gives its ids as the channel's own folder makes them, so that what was said
 is shown can be laid side by side.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from math import inf
 from typing import Any, Protocol
@@ -247,6 +247,12 @@ def choose(names: str) -> tuple[str, ...]:
         if name not in allowed:
             raise UnknownChannel(f"--channels: {name!r} given; allowed: {', '.join(allowed)}")
     return wanted or allowed
+
+
+def secrets_of(platforms: Iterable[Platform]) -> dict[str, str]:
+    """What a gateway was given to speak there, and must keep to itself."""
+    given = (item for platform in platforms for item in platform.environment.items())
+    return {name: value for name, value in given if name.endswith("TOKEN")}
 
 
 def said_by(speech: Speech, seen: Seen, *, chat: str | None = None, thread: str = "") -> Said:

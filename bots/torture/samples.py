@@ -1,7 +1,8 @@
 """What a soak measured, and the verdict on it: does anything grow that should not? Pure.
 
 Growth is read off a straight line through all samples after the warm-up, so that one busy moment decides
-nothing; what may go up and down is compared by the medians of the first and the last third.
+nothing. Descriptors and tasks come and go with the load, so what is compared is the least that was there at
+any moment of the first and of the last third: what leaks is always there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -147,7 +148,7 @@ def _slope(points: Sequence[tuple[float, float]]) -> float:
 
 def _flat(name: str, values: Sequence[float]) -> Judged:
     first, _, last = _thirds(values)
-    grown = median(last) - median(first)
+    grown = min(last) - min(first)
     return Judged(name=f"{name} more", value=grown, allowed=f"+-{FLAT}", held=abs(grown) <= FLAT)
 
 

@@ -16,6 +16,7 @@ from bots.torture.crowd import Answerer, Crowd
 from bots.torture.evidence import Evidence, gather
 from bots.torture.faults import Kill, mended
 from bots.torture.plan import Plan, Speech
+from bots.torture.platforms import secrets_of
 from bots.torture.report import Report
 from bots.torture.scene import LOOK_SECONDS, PATIENCE, Say, Scene, open_scene
 from bots.torture.storm import Blow, storm
@@ -96,6 +97,9 @@ class Trial:
             exits=self._exits,
             freezes=self.struck["freeze"],
             reordered=self._scene.platforms if self._plan.minutes else (),
+            secrets=secrets_of(scene.platforms.values()),
+            redis_url=scene.stores.redis_url,
+            logs=sorted(scene.folder.glob("i*/log")),
         )
 
     def _redeliver(self) -> None:
