@@ -11,10 +11,11 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from bots.discord.library import RateLimited
+from bots.discord.library import DiscordServerError, RateLimited
 from core.errors import Unauthorized
 
 INVALID = frozenset({401, 403, 429})
+REPEATED = frozenset({500, 502, 504, 524})
 MOST = 2000
 WINDOW = 600.0
 REFUSALS = 3
@@ -24,11 +25,10 @@ OWN_RIGHTS = ("/webhooks/", "/interactions/")
 
 
 class Budget:
-    """What one bot's calls were refused, by a clock in seconds. `flood` is the longest wait that the library
-    itself waits out."""
+    """What one bot's calls were refused, by a clock in seconds."""
 
-    def __init__(self, now: Callable[[], float], *, flood: float) -> None:
-        self._now, self._flood = now, flood
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
         self._invalid: deque[float] = deque()
         self._refusals = 0
         self._refused_until = self._all_until = 0.0
@@ -67,17 +67,18 @@ class Budget:
         elif status < 300:
             self._refusals, self._refused_until = 0, 0.0
         if status == 429 and headers.get("X-RateLimit-Global"):
-            seconds = _seconds(headers.get("Retry-After"))
-            if seconds > self._flood:
-                self.hold(None, seconds)
+            self.hold(None, _seconds(headers.get("Retry-After")))
 
     def trace(self) -> aiohttp.TraceConfig:
-        """Notes every answer, those too that the library keeps to itself."""
+        """Notes every answer, and hands out those that the library would keep to itself and repeat."""
 
         async def answered(
             session: aiohttp.ClientSession, context: SimpleNamespace, told: aiohttp.TraceRequestEndParams
         ) -> None:
             self.note(told.response.status, told.response.headers, told.url.path)
+            if told.response.status in REPEATED:
+                told.response.close()
+                raise DiscordServerError(told.response, told.response.reason)
 
         config = aiohttp.TraceConfig()
         config.on_request_end.append(answered)

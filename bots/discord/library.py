@@ -11,6 +11,7 @@ with warnings.catch_warnings():
     from discord.errors import (
         ConnectionClosed,
         DiscordException,
+        DiscordServerError,
         HTTPException,
         LoginFailure,
         RateLimited,
@@ -24,6 +25,7 @@ __all__ = [
     "Client",
     "ConnectionClosed",
     "DiscordException",
+    "DiscordServerError",
     "DiscordWebSocket",
     "HTTPClient",
     "HTTPException",

@@ -1,8 +1,9 @@
 """The connection to Discord: discord.py's client, pointed where the settings say.
 
 The library keeps its addresses on classes that all clients share; here each address is put in at the last
-moment, in the one place that all calls pass, so that other clients keep theirs. Of the library stay the
-buckets, 429s and repeats of its HTTP client. The gateway is in `gateway.py`.
+moment, in the one place that all calls pass, so that other clients keep theirs. Its buckets stay, but it
+neither waits nor repeats: a call that slept in it could go out when somebody else speaks in that place
+already. The gateway is in `gateway.py`.
 https://docs.discord.com/developers/reference
 """
 
@@ -34,16 +35,17 @@ from bots.discord.library import (
 from core.errors import Unauthorized
 
 BAN_SECONDS = 60.0
+IMPATIENT = 1e-6
+"""Seconds, the longest that the library may wait after a 429; none at all would mean for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """Seconds: the longest wait for an answer, the longest that a 429 is waited out here, the pause before
-    another session is begun, without any sign until the gateway counts as dead, and pauses after connections
-    that failed. After `tries` failures in a row the gateway counts as away."""
+    """Seconds: the longest wait for an answer, the pause before another session is begun, without any sign
+    until the gateway counts as dead, and pauses after connections that failed. After `tries` failures in a
+    row the gateway counts as away."""
 
     answer: float = 20.0
-    flood: float = 10.0
     identify: float = 5.0
     silence: float = 60.0
     error: tuple[float, float] = (0.5, 30.0)
@@ -51,27 +53,36 @@ class Pace:
 
 
 class Bucket(Ratelimit):
-    """The library's bucket, which is asked to wait only when it is empty: by itself it gives up on a call as
-    soon as its window is longer than the longest wait, however much is left in it."""
+    """The library's bucket, but one that says how long it is empty instead of waiting. Before anything is
+    known of it, whoever comes second waits for the first one's answer."""
 
     async def acquire(self) -> None:
         if self.is_expired():
             self.reset()  # type: ignore[no-untyped-call]
         if self.remaining <= 0:
+            if self.expires is not None:
+                raise RateLimited(self.expires - self._loop.time())
             return await super().acquire()
         self._last_request = self._loop.time()
         self.remaining -= 1
         self.outgoing += 1
+
+    async def _refresh(self) -> None:
+        """The library holds up whoever took the last one, though its call is done."""
+        if self.expires is None:
+            await super()._refresh()
+        else:
+            left = RateLimited(max(0.0, self.expires - self._loop.time()))
+            self._wake(len(self._pending_requests), exception=left)
 
 
 class Http(HTTPClient):
     """The library's HTTP client at another address."""
 
     def __init__(self, api_url: str, gateway_url: str | None, pace: Pace, inner: HTTPClient) -> None:
-        self._budget = Budget(monotonic, flood=pace.flood)
+        self._budget = Budget(monotonic)
         super().__init__(inner.loop, http_trace=self._budget.trace())
-        # The library's constructor allows no less than 30 s; long waits are better spent by who is asked.
-        self.max_ratelimit_timeout = pace.flood
+        self.max_ratelimit_timeout = IMPATIENT  # its constructor allows no less than 30 s
         self._api_url = api_url.rstrip("/")
         self._gateway_url = gateway_url
         self._timeout = aiohttp.ClientTimeout(total=pace.answer, connect=5.0)
@@ -90,7 +101,7 @@ class Http(HTTPClient):
 
     def get_ratelimit(self, key: str) -> Ratelimit:
         if key not in self._buckets:
-            self._buckets[key] = Bucket(self.max_ratelimit_timeout)
+            self._buckets[key] = Bucket(None)
             self._try_clear_expired_ratelimits()
         return self._buckets[key]
 

@@ -27,7 +27,6 @@ MOMENT_MS: Final[Mapping[str, int]] = {"I2": 4, "D2": 40}
 """What is on its way is killed up to so many milliseconds later."""
 SLOW_SECONDS = 0.6
 REST_SECONDS = 2.0
-IN_THE_WAIT_MS = 500
 ENDLESS = 1_000_000
 
 Platform = Telegram | Discord | Slack
@@ -70,9 +69,7 @@ class Cell:
         return f"{self.point} {self.way}"
 
     def end(self, random: Random) -> End:
-        """When the victim dies. Discord's library waits in the midst of the send."""
-        if (self.point, self.way.name) == ("D7", DISCORD.name):
-            return End(point="D2", after_ms=IN_THE_WAIT_MS)
+        """When the victim dies."""
         count = 1 if self.point in ONCE else random.randint(1, LATEST)
         return End(point=self.point, count=count, after_ms=random.randint(0, MOMENT_MS.get(self.point, 0)))
 

@@ -52,7 +52,7 @@ def telegram(answer_seconds: float) -> tuple[Simulator, Callable[[Any], Any], st
 
 def discord(answer_seconds: float) -> tuple[Simulator, Callable[[Any], Any], str, str]:
     def build(sim: DiscordSimulator) -> DiscordChannel:
-        pace = Pace(answer=answer_seconds, flood=0.2)
+        pace = Pace(answer=answer_seconds)
         return DiscordChannel("a.contract.token", sim.api_url, sim.gateway_url, pace=pace)
 
     return DiscordSimulator(), build, "create_message", "forbidden"

@@ -14,7 +14,7 @@ from core.messages import Account, CommandOffer, Identity, Place
 from core.ports import Accept
 
 TOKEN = "a.simulated.token"
-HASTE = Pace(answer=5.0, flood=0.3, identify=0.0, error=(0.01, 0.02), tries=5)
+HASTE = Pace(answer=5.0, identify=0.0, error=(0.01, 0.02), tries=5)
 HURRY = Patience(error=(0.01, 0.02), command=0.3, cursors=0.02, fetch=0.0)
 OFFERS = (
     CommandOffer(name="ask", summary="ask me something", argument="question"),

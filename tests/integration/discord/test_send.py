@@ -212,10 +212,29 @@ async def test_while_the_whole_bot_or_its_address_is_shut_out_nothing_is_called(
         await other.close()
 
 
-async def test_a_short_wait_is_waited_out(channel: DiscordChannel, sim: DiscordSimulator, ann: Place) -> None:
-    sim.fault("too_many_requests", method="create_message", seconds=0.05)
-    await channel.send(message(ann, "after all"))
-    assert sim.seen("ann")[-1].text == "after all"
+@pytest.mark.parametrize("status", [500, 502, 504, 524])
+async def test_the_library_repeats_nothing(
+    channel: DiscordChannel, sim: DiscordSimulator, ann: Place, status: int
+) -> None:
+    sim.fault("server_error", method="create_message", status=status)
+    with pytest.raises(Ambiguous):
+        await channel.send(message(ann, "hello"))
+    assert len(bodies(sim, "create_message")) == 1
+
+
+async def test_an_empty_bucket_says_how_long_and_holds_up_nobody(
+    channel: DiscordChannel, sim: DiscordSimulator, ann: Place
+) -> None:
+    """The library would sleep in the call that took the last one, and in the next before it goes out."""
+    sim.limits.enforced = True
+    sim.limits.sizes["create_message"] = (3, 3600.0)
+    for number in range(3):
+        await channel.send(message(ann, "hello", key=f"k{number}"))
+    with pytest.raises(NotSent) as caught:
+        await channel.send(message(ann, "one more", key="more"))
+    assert len(bodies(sim, "create_message")) == 3
+    assert caught.value.retry_after is not None
+    assert caught.value.retry_after > 3000
 
 
 async def test_a_chat_that_is_closed(
