@@ -6,9 +6,11 @@
 CREATE OR REPLACE FUNCTION parley_accept_v1(arrivals jsonb, locked uuid[])
 RETURNS TABLE (n int, result jsonb, holds uuid, wakes boolean, stops boolean)
 LANGUAGE plpgsql VOLATILE AS $$
-DECLARE
-  fenced boolean := EXISTS (SELECT 1 FROM fences f WHERE f.lifted_at IS NULL);
 BEGIN
+  IF EXISTS (SELECT 1 FROM fences f WHERE f.lifted_at IS NULL) THEN
+    arrivals := (SELECT jsonb_agg(a || '{"owner": null}') FROM jsonb_array_elements(arrivals) AS a);
+  END IF;
+
   RETURN QUERY
   WITH arrival AS (
     SELECT a.*, c.id AS line_id, c.next_seq, c.lease_owner, u.id AS writer_id,
@@ -42,14 +44,14 @@ BEGIN
            lease_until = CASE WHEN g.takes THEN clock_timestamp() + make_interval(secs => g.lease_seconds)
                               ELSE c.lease_until END
       FROM (SELECT f.line_id, max(f.place) AS many, min(f.owner) AS owner, max(f.lease_seconds) AS lease_seconds,
-                   bool_and(f.idle) AND min(f.owner) IS NOT NULL AND NOT fenced AS takes
+                   bool_and(f.idle) AND min(f.owner) IS NOT NULL AS takes
               FROM fresh f JOIN born b ON b.id = f.inbox_id GROUP BY f.line_id) g
      WHERE c.id = g.line_id
     RETURNING c.id, c.lease_owner
   )
   SELECT r.n, jsonb_build_object('fresh', r.born OR r.again, 'inbox_id', r.inbox, 'conversation_id', r.line_id),
          CASE WHEN r.mine AND row_number() OVER (PARTITION BY r.line_id, r.mine ORDER BY r.n) = 1 THEN r.line_id END,
-         r.born AND r.holder IS NULL AND NOT fenced, r.born AND r.kind = 'stop'
+         r.born AND r.holder IS NULL, r.born AND r.kind = 'stop'
     FROM (SELECT a.n, a.kind, a.line_id, b.id IS NOT NULL AS born, a.old_id = a.inbox_id AS again,
                  coalesce(b.id, a.old_id) AS inbox, t.lease_owner AS holder,
                  CASE WHEN a.old_id = a.inbox_id THEN a.lease_owner = a.owner

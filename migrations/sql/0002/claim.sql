@@ -4,8 +4,8 @@
 -- To count all that waits at each claim would cost more the longer the queue is. The queue is looked at from its
 -- old end, a window at a time, each time without the users seen by then: until there were enough different users,
 -- and among them as many that hold nothing as are asked for; only a flood's own rows are stepped over for that.
--- A lease that ran out counts as an attempt of what it held, so that a message which kills its worker is not
--- tried for ever.
+-- A lease that ran out counts as an attempt of what its holder had in hand, the first that was handed out, so that
+-- a message which kills its worker is not tried for ever.
 CREATE OR REPLACE FUNCTION parley_claim_v1(instance text, mine uuid[], most int, lease_seconds float8)
 RETURNS SETOF jsonb LANGUAGE plpgsql VOLATILE
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
@@ -79,7 +79,8 @@ BEGIN
   IF orphaned IS NOT NULL THEN
     UPDATE inbox i SET attempts = i.attempts + 1
       FROM (SELECT DISTINCT ON (w.conversation_id) w.id FROM inbox w
-             WHERE w.conversation_id = ANY (orphaned) AND w.state <> 'done' ORDER BY w.conversation_id, w.seq) w
+             WHERE w.conversation_id = ANY (orphaned) AND w.state <> 'done'
+             ORDER BY w.conversation_id, w.state = 'running' DESC, w.kind = 'stop' DESC, w.seq) w
      WHERE i.id = w.id;
   END IF;
 

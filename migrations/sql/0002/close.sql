@@ -5,6 +5,10 @@ LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
   fenced boolean := EXISTS (SELECT 1 FROM fences f WHERE f.lifted_at IS NULL);
 BEGIN
+  IF fenced THEN  -- said once, here, and not by a condition in each statement
+    closings := (SELECT jsonb_agg(x || '{"keep": false}') FROM jsonb_array_elements(closings) AS x);
+  END IF;
+
   UPDATE inbox i
      SET state = 'done', done_at = clock_timestamp(), turn_id = x.turn_id,
          outcome = CASE WHEN i.turn_id = x.turn_id OR parley_asked_at_v1(i.sent_at, i.accepted_at) < x.covers_before
@@ -48,7 +52,7 @@ BEGIN
            wake_at = CASE WHEN x.wake_in IS NOT NULL THEN clock_timestamp() + make_interval(secs => x.wake_in)
                           WHEN x.waits THEN clock_timestamp() END
       FROM closing x
-     WHERE c.id = x.conversation_id AND NOT (x.keep AND x.waits AND NOT fenced)
+     WHERE c.id = x.conversation_id AND NOT (x.keep AND x.waits)
     RETURNING c.id
   )
   SELECT x.n, CASE WHEN r.id IS NULL THEN parley_work_v1(x.conversation_id)

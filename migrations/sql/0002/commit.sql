@@ -1,9 +1,11 @@
 -- The commits of many turns in one round trip, as the head of `commit_v1.sql` says. Beside what it took before:
 -- `changes` of messages by their authors, and `takes` that tell the revision they were handed out with. A write
--- that was overtaken by a change gives {"overtaken": true} and is not made at all.
+-- that was overtaken by a change gives {"overtaken": true} and is not made at all. Each statement is planned
+-- once: left to itself Postgres plans some anew at each call, which made a small batch dearer by a fifth.
 CREATE OR REPLACE FUNCTION parley_commit_v1(batch jsonb) RETURNS TABLE (n int, result jsonb)
 LANGUAGE plpgsql VOLATILE
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
   locked uuid[];
   live int[];
@@ -185,7 +187,7 @@ BEGIN
       RETURN NEXT;
     END LOOP;
     IF wakes THEN
-      PERFORM pg_notify('parley_wake', '');
+      PERFORM pg_notify('parley_wake', '') WHERE NOT EXISTS (SELECT 1 FROM fences f WHERE f.lifted_at IS NULL);
     END IF;
   END IF;
 
