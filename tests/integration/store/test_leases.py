@@ -276,3 +276,16 @@ async def test_a_bell_survives_what_it_does_not_know() -> None:
         bell.ring("parley_stop", str(uuid7()))
     assert bell.stops.qsize() == 1000
     assert not bell.woken.is_set()
+
+
+async def test_the_attempt_is_of_what_was_handed_out_first(one: Instance) -> None:
+    """A /stop is handed out before older talk: where it kills its holder, it is what must be given up."""
+    await one.work()
+    await one.accept(said="/stop", kind="stop")
+    for attempts in (1, 2):
+        await expire(one)
+        (work,) = await one.claim()
+        assert [(waiting.kind, waiting.attempts) for waiting in work.waiting] == [
+            ("stop", attempts),
+            ("message", 0),
+        ]
