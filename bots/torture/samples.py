@@ -1,8 +1,8 @@
 """What a soak measured, and the verdict on it: does anything grow that should not? Pure.
 
 Growth is read off a straight line through all samples after the warm-up, so that one busy moment decides
-nothing. Descriptors and tasks come and go with the load, so what is compared is the least that was there at
-any moment of the first and of the last third: what leaks is always there.
+nothing. Descriptors and tasks come and go with the load: what counts is how many there are when nothing is
+left to do, before the long part of the soak and after it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,13 +59,15 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Soaked:
-    """A soak that is over. `left` is what its queues held at the end."""
+    """A soak that is over. `idle` are the instances at rest, before and after; `left` is what the queues held
+    at the end."""
 
     said: int
     done: int
     seconds: float
     faults: Mapping[str, int]
     samples: Sequence[Sample]
+    idle: tuple[Mapping[str, Process], Mapping[str, Process]]
     left: Mapping[str, int]
     exits: Sequence[int]
 
@@ -74,7 +76,8 @@ class Soaked:
         warm = self.samples[int(len(self.samples) * WARM_UP) :]
         warm = warm if len(self.samples) >= FEWEST else []
         names = sorted({name for sample in warm for name in sample.processes})
-        figures = [figure for name in names for figure in _process(name, warm)]
+        figures = [_memory(name, warm) for name in names]
+        figures += [figure for name in self.idle[0] for figure in _at_rest(name, *self.idle)]
         figures += [_dead(table, warm) for table in sorted({t for sample in warm for t in sample.dead})]
         figures += [
             Judged(name=f"{name} at the end", value=count, allowed="0", held=count == 0)
@@ -124,20 +127,22 @@ class Soaked:
         return "\n".join([*lines, "", STEADY if held else GROWS])
 
 
-def _process(name: str, samples: Sequence[Sample]) -> list[Judged]:
-    """An instance that is missing in a sample is left out of it."""
-    seen = [(sample.done, sample.processes[name]) for sample in samples if name in sample.processes]
+def _memory(name: str, samples: Sequence[Sample]) -> Judged:
+    seen = [(sample.done, sample.processes[name].rss_mb) for sample in samples]
     messages = seen[-1][0] - seen[0][0]
-    slope = _slope([(done, process.rss_mb) for done, process in seen]) * A_LEAK
+    slope = _slope(seen) * A_LEAK
     most = ceil(messages / A_LEAK) or 1
-    growth = slope * messages / A_LEAK
-    return [
-        Judged(
-            name=f"{name} RSS MB per 10k", value=slope, allowed=f"{most} MB in {messages}", held=growth < most
-        ),
-        _flat(f"{name} descriptors", [process.fds for _, process in seen]),
-        _flat(f"{name} tasks", [process.tasks for _, process in seen]),
-    ]
+    grown = slope * messages / A_LEAK
+    return Judged(
+        name=f"{name} RSS MB per 10k", value=slope, allowed=f"{most} MB in {messages}", held=grown < most
+    )
+
+
+def _at_rest(name: str, before: Mapping[str, Process], after: Mapping[str, Process]) -> tuple[Judged, Judged]:
+    return (
+        _flat(f"{name} descriptors more", after[name].fds - before[name].fds),
+        _flat(f"{name} tasks more", after[name].tasks - before[name].tasks),
+    )
 
 
 def _slope(points: Sequence[tuple[float, float]]) -> float:
@@ -146,10 +151,8 @@ def _slope(points: Sequence[tuple[float, float]]) -> float:
     return linear_regression([x for x, _ in points], [y for _, y in points]).slope
 
 
-def _flat(name: str, values: Sequence[float]) -> Judged:
-    first, _, last = _thirds(values)
-    grown = min(last) - min(first)
-    return Judged(name=f"{name} more", value=grown, allowed=f"+-{FLAT}", held=abs(grown) <= FLAT)
+def _flat(name: str, more: int) -> Judged:
+    return Judged(name=name, value=more, allowed=f"<= {FLAT}", held=more <= FLAT)
 
 
 def _dead(table: str, samples: Sequence[Sample]) -> Judged:

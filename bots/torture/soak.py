@@ -20,7 +20,7 @@ from sqlalchemy import text
 
 from bots.torture.crowd import Answerer, Crowd
 from bots.torture.faults import Fault, LockRedis, Misbehave, PauseRedis, RestartRedis, WipeRedis, mended
-from bots.torture.plan import Plan
+from bots.torture.plan import Plan, Speech
 from bots.torture.samples import Process, Sample, Soaked
 from bots.torture.scene import Say, Scene, open_scene
 
@@ -29,6 +29,9 @@ SAMPLES = 60
 SAMPLE_MOST = 10.0
 """Seconds between two samples, at most; a short soak is looked at as often as a long one."""
 QUIET_SECONDS = 60.0
+REST_SECONDS = 30.0
+"""After which idle connections are closed."""
+WARM_SHARE = 0.1
 RSS, FDS, TASKS = "process_resident_memory_bytes", "process_open_fds", "parley_tasks"
 
 DONE = "SELECT count(*) FROM inbox WHERE state = 'done'"
@@ -76,16 +79,21 @@ async def soak(soaking: Soaking, say: Say, home: Path | None = None) -> Soaked:
         begun = time.monotonic()
         say(f"{plan.users} users say {plan.messages} messages in {soaking.minutes:g} minutes")
         every = min(SAMPLE_MOST, soaking.minutes * 60 / SAMPLES)
+        warming, speeches = _parts(plan)
+        await crowd.speak(warming)
+        await watch.until_quiet(len(warming))
+        before = await watch.at_rest()
         over = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             looking = group.create_task(watch.look(every), name="samples")
             group.create_task(_disturb(scene, Random(plan.seed), struck, over), name="faults")
-            await crowd.speak(plan.speeches())
+            await crowd.speak(speeches)
             looking.cancel()
             over.set()
         say("all is said; waiting for quiet")
         await mended(scene)
         left = await watch.until_quiet(plan.messages)
+        after = await watch.at_rest()
         done, seconds = await watch.done(), time.monotonic() - begun
         exits = await scene.stop()
     return Soaked(
@@ -94,9 +102,18 @@ async def soak(soaking: Soaking, say: Say, home: Path | None = None) -> Soaked:
         seconds=seconds,
         faults=struck,
         samples=watch.samples,
+        idle=(before, after),
         left=left,
         exits=exits,
     )
+
+
+def _parts(plan: Plan) -> tuple[list[Speech], list[Speech]]:
+    """What is said to warm up, and the rest from its own beginning."""
+    until = plan.seconds * WARM_SHARE
+    spoken = plan.speeches()
+    rest = [replace(speech, at=speech.at - until) for speech in spoken if speech.at >= until]
+    return [speech for speech in spoken if speech.at < until], rest
 
 
 async def _disturb(scene: Scene, random: Random, struck: Counter[str], over: asyncio.Event) -> None:
@@ -146,17 +163,26 @@ class Watch:
         """What the queues hold once all is done, or after as long as that may take."""
         until = time.monotonic() + QUIET_SECONDS
         left = await self._queues()
-        while any(left.values()) and time.monotonic() < until:
+        while (any(left.values()) or await self.done() < messages) and time.monotonic() < until:
             await asyncio.sleep(0.2)
             left = await self._queues()
         return left
 
+    async def at_rest(self) -> dict[str, Process]:
+        """The instances once nothing has been going on for a while."""
+        await asyncio.sleep(REST_SECONDS)
+        return await self._processes()
+
+    async def _processes(self) -> dict[str, Process]:
+        folders = self._folders()
+        seen = await asyncio.gather(*(self._process(folder) for folder in folders))
+        return {folder.name: process for folder, process in zip(folders, seen, strict=True)}
+
     async def _sample(self) -> Sample:
-        processes = await asyncio.gather(*(self._process(folder) for folder in self._folders()))
         return Sample(
             at=time.monotonic() - self._begun,
             done=await self.done(),
-            processes=dict(zip((folder.name for folder in self._folders()), processes, strict=True)),
+            processes=await self._processes(),
             dead=await self._dead(),
             queues=await self._queues(),
             claim_ms=await self._claim(),
