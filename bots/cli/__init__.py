@@ -36,6 +36,8 @@ Port = Annotated[int, typer.Option(help="Port on the loopback address; 0 takes a
 Rounds = Annotated[int, typer.Option(min=1, help="Interleaved rounds; the median counts.")]
 Lanes = Annotated[int, typer.Option(min=1, max=64, help="Conversations at once.")]
 Seconds = Annotated[float, typer.Option(min=0.01, help="For one contender in one round.")]
+PLANNED = ("minutes", "rate", "messages", "users", "instances", "redeliver", "channels", "lease")
+"""What a torture that kills at every point draws up itself."""
 PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 
@@ -123,10 +125,12 @@ def check() -> None:
 def torture(
     context: typer.Context,
     minutes: Annotated[float, typer.Option(min=0, help="All kinds of faults for so long.")] = 0,
+    rate: Annotated[float | None, typer.Option(min=0.1, help="With --minutes: messages a second.")] = None,
+    full: Annotated[bool, typer.Option("--full", help="Instead: die at every point there is.")] = False,
     messages: Annotated[int | None, typer.Option(min=1, help="How many messages are said.")] = None,
     users: Annotated[int | None, typer.Option(min=1, help="By how many users.")] = None,
     instances: Annotated[int | None, typer.Option(min=1, help="Gateway processes.")] = None,
-    kills: Annotated[int, typer.Option(min=0, help="Without --minutes: how many are killed.")] = 0,
+    kills: Annotated[int | None, typer.Option(min=0, help="How many; with --full at each point: 20.")] = None,
     redeliver: Annotated[float, typer.Option(min=0, max=100, help="Percent of events delivered twice.")] = 0,
     channels: Annotated[str, typer.Option(help="Where: telegram,discord,slack. Empty: all.")] = "",
     seed: Annotated[int, typer.Option(help="What chance is drawn from.")] = 1,
@@ -137,29 +141,34 @@ def torture(
     """Prove that nothing is lost or answered twice: load, kills, and a checker."""
     if context.invoked_subcommand is not None:
         return
+    from bots.cli.torture import kill_everywhere
     from bots.cli.torture import torture as prove
     from bots.torture.plan import Plan, storming
     from bots.torture.platforms import UnknownChannel, choose
 
+    _forbid_together(context, ("minutes", "kills"), ("rate", "messages"))
+    _forbid_together(context, *(("full", name) for name in PLANNED))
+    if full:
+        _run(kill_everywhere(20 if kills is None else kills, seed, as_json=as_json, home=home))
+    if rate and not minutes:
+        raise typer.BadParameter("--rate goes with --minutes: without, --messages says how many")
     try:
         chosen = choose(channels)
     except UnknownChannel as error:
         raise typer.BadParameter(str(error)) from error
-    if minutes and kills:
-        raise typer.BadParameter("--kills goes without --minutes, which draws its own")
-    given = {"messages": messages, "users": users, "instances": instances}
-    usual = storming(minutes) if minutes else {}
+    usual = storming(minutes, *([rate] if rate else [])) if minutes else {}
+    given = {"messages": messages, "users": users, "instances": instances, "kills": kills}
     size = usual | {name: value for name, value in given.items() if value is not None}
-    plan = Plan(
-        channels=chosen,
-        kills=kills,
-        redeliver=redeliver,
-        seed=seed,
-        lease=lease,
-        minutes=minutes,
-        **size,
-    )
+    plan = Plan(channels=chosen, redeliver=redeliver, seed=seed, lease=lease, minutes=minutes, **size)
     _run(prove(plan, as_json=as_json, home=home))
+
+
+def _forbid_together(context: typer.Context, *pairs: tuple[str, str]) -> None:
+    """Raises `typer.BadParameter` where both options of a pair were typed."""
+    for pair in pairs:
+        sources = [context.get_parameter_source(name) for name in pair]
+        if all(source is not None and source.name == "COMMANDLINE" for source in sources):
+            raise typer.BadParameter(f"--{pair[0]} and --{pair[1]} exclude each other")
 
 
 @tortures.command()

@@ -7,6 +7,7 @@ import signal
 import sys
 from pathlib import Path
 
+from bots.torture.cells import cells
 from bots.torture.plan import Plan
 from bots.torture.soak import Soaking
 from bots.torture.soak import soak as for_long
@@ -19,6 +20,14 @@ async def torture(plan: Plan, *, as_json: bool, home: Path | None = None) -> int
     report = await endure(plan, _say, home)
     print(json.dumps(report.as_json()) if as_json else report.as_table())
     return 0 if report.held else 1
+
+
+async def kill_everywhere(kills: int, seed: int, *, as_json: bool, home: Path | None = None) -> int:
+    """Kill each cell of the matrix so often and print a line for each; 0 only if every one held."""
+    _prepare()
+    matrix = await cells(kills, seed, _say, home=home)
+    print(json.dumps(matrix.as_json()) if as_json else matrix.as_table())
+    return 0 if matrix.held else 1
 
 
 async def soak(soaking: Soaking, *, as_json: bool, home: Path | None = None) -> int:

@@ -4,6 +4,7 @@ Pure: the same plan gives the same speeches and strikes. How the processes inter
 """
 
 from dataclasses import dataclass
+from math import ceil
 from random import Random
 
 STRIKE_EVERY = 1.5
@@ -13,6 +14,10 @@ GROUP_SHARE = 4
 GROUP_SIZE = 3
 A_SECOND = 8.0
 """Messages in a run that lasts for a given time: what two cores carry beside all the faults."""
+USERS = 90
+A_MINUTE_EACH = 15.0
+"""Messages that one user says at most, on average: far below what a gateway allows, for chance heaps them up
+and an outage brings many at once."""
 CHANNELS = ("telegram", "discord", "slack")
 HEARD_ONCE = "discord"
 """Where a chat that nobody knows is told of once, and to whoever listens then: no list of direct messages
@@ -108,9 +113,13 @@ class Plan:
         ]
 
 
-def storming(minutes: float) -> dict[str, int]:
-    """The usual size of a run that lasts so long."""
-    return {"messages": max(1, round(minutes * 60 * A_SECOND)), "users": 90, "instances": 3}
+def storming(minutes: float, rate: float = A_SECOND) -> dict[str, int]:
+    """The usual size of a run that lasts so long, with so many messages a second."""
+    return {
+        "messages": max(1, round(minutes * 60 * rate)),
+        "users": max(USERS, ceil(rate * 60 / A_MINUTE_EACH)),
+        "instances": 3,
+    }
 
 
 def _place(user: int, order: int) -> tuple[str, str | None]:

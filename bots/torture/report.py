@@ -12,7 +12,7 @@ RECOVERY_GRACE = 3.0
 """Seconds beyond the lease within which the conversations of a dead instance must have moved on."""
 LINES = 20
 FREEZES_FOR_ONE = 10
-BY_A_FREEZE: tuple[Kind, ...] = ("duplicate", "swap", "half")
+BY_A_FREEZE: tuple[Kind, ...] = ("duplicate", "swap")
 ENDS = ("answered", "apologised", "refused", "uncertain")
 FOUND: dict[str, Kind] = {"lost": "lost", "duplicates": "duplicate", "swaps": "swap"}
 
@@ -36,9 +36,8 @@ class Report:
     @property
     def broken(self) -> tuple[Finding, ...]:
         """The findings that nothing excuses. A process that was frozen for longer than its lease may complete
-        the one call that it had begun, a growing answer's edit too: of ten freezes, or of fewer where there
-        were no more, one may be seen by that."""
-        excused = -(-self.faults.get("freeze", 0) // FREEZES_FOR_ONE)
+        the one call that it had begun: of ten freezes one may be seen by that, of fewer none."""
+        excused = self.faults.get("freeze", 0) // FREEZES_FOR_ONE
         findings = self.verdict.findings
         doubled = sum(finding.kind in BY_A_FREEZE for finding in findings)
         if doubled > excused:

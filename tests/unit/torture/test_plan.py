@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 
-from bots.torture.plan import CHANNELS, HEARD_ONCE, STRIKE_EVERY, Plan
+from bots.torture.plan import A_MINUTE_EACH, CHANNELS, HEARD_ONCE, STRIKE_EVERY, Plan, storming
 
 
 def test_the_same_seed_gives_the_same_plan() -> None:
@@ -66,3 +66,12 @@ def test_kills_fall_while_people_talk() -> None:
     moments = [speech.at for speech in plan.speeches()]
     assert moments == sorted(moments)
     assert 0 <= moments[0] <= moments[-1] <= plan.seconds
+
+
+def test_a_run_for_a_time_says_so_many_messages_a_second_and_no_user_too_many() -> None:
+    usual, quick = storming(5.0), storming(42.0, rate=16.0)
+    assert usual["users"] >= 90
+    assert quick["messages"] == 42 * 60 * 16
+    crowded = storming(1.0, rate=100.0)
+    for size, minutes in ((usual, 5.0), (quick, 42.0), (crowded, 1.0)):
+        assert size["messages"] / minutes / size["users"] <= A_MINUTE_EACH
