@@ -108,9 +108,10 @@ class Oracle:
         return [] if self.fenced else free
 
     def claim(self, talk: Talk, owner: str) -> None:
-        """A lease that ran out counts as an attempt of what it held."""
+        """A lease that ran out counts as an attempt of what its holder had in hand."""
         if talk.owner and (held := self.of(talk.id, "waiting", "running")):
-            held[0].attempts += 1
+            first = min(held, key=lambda one: (one.state != "running", one.kind != "stop", one.seq))
+            first.attempts += 1
         self._hand_to(talk, owner)
 
     def unfinished(self, talk: UUID) -> UUID | None:
