@@ -82,7 +82,7 @@ class Store(RuleBasedStateMachine):
             again = self._do(self._sides[by].journal.accept(arrival))
             holder = self._oracle.talks[accepted.conversation_id].owner
             assert (again.fresh, again.inbox_id) == (True, arrival.inbox_id)
-            # Who holds it already is told so again (it starts the same work once), but not while a fence stands.
+            # Who holds it is told so again (the same work is started once), but not while a fence stands.
             assert (again.work is not None) == (owns and holder == by and not self._oracle.fenced)
 
     @rule(chat=st.sampled_from(CHATS), by=st.sampled_from(OWNERS), owns=st.booleans(), many=st.integers(2, 4))
