@@ -4,7 +4,7 @@ Gathered once it is quiet and every instance has stopped; judging it is the chec
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 
@@ -85,7 +85,8 @@ class Evidence:
     """`shown` in the order it appeared, `prompts` the message numbers each prompt showed the model, `held`
     one line for each lease that nobody gave back, `leaks` one for each secret outside of its place, `exits`
     the codes of instances that we did not kill, `reordered` the channels that brought messages out of order,
-    `notices` the lines by which people are told that nobody is sure."""
+    `notices` the lines by which people are told that nobody is sure, `unanswered` the sends of a channel that
+    may have been done and whose answer never reached the gateway."""
 
     said: Sequence[Said]
     shown: Sequence[Shown]
@@ -102,6 +103,7 @@ class Evidence:
     notices: frozenset[str] = frozenset({UNSURE})
     kills: int = 0
     freezes: int = 0
+    unanswered: Mapping[str, int] = field(default_factory=dict)
     exits: Sequence[int] = ()
     reordered: Collection[str] = ()
     ages: Ages = Ages()
@@ -117,6 +119,7 @@ async def gather(
     kills: int,
     exits: Sequence[int],
     freezes: int = 0,
+    unanswered: Mapping[str, int] | None = None,
     reordered: Collection[str] = (),
     secrets: Mapping[str, str] | None = None,
     redis_url: str | None = None,
@@ -143,6 +146,7 @@ async def gather(
         notices=remains.notices | {UNSURE},
         kills=kills,
         freezes=freezes,
+        unanswered=unanswered or {},
         exits=exits,
         reordered=reordered,
         ages=ages or Ages(),

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from bots.catalog import factories
 from bots.simulators.discord import DiscordSimulator
 from bots.simulators.ledger import Seen
+from bots.simulators.server import CUT
 from bots.simulators.slack import SlackSimulator
 from bots.simulators.slack.dispatch import Attempt
 from bots.simulators.telegram import TelegramSimulator
@@ -20,6 +21,7 @@ from bots.torture.plan import Speech
 from core.errors import ParleyError
 
 BOT = "parley_bot"
+SEND = "sendMessage"
 ENDLESS = 1_000_000
 EDIT_SECONDS = "0.2"
 SLACK_RETRIES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0)
@@ -106,6 +108,11 @@ class Telegram:
     def shown(self) -> list[Shown]:
         mine = (seen for seen in self.simulator.seen() if seen.by_bot)
         return [shown_by("telegram", seen, thread=self._thread(seen)) for seen in mine]
+
+    def unanswered(self) -> int:
+        """Sends that were done and whose answer was dropped."""
+        calls = (call for call in self.simulator.calls if call.method == SEND)
+        return sum(call.done and call.status == CUT for call in calls)
 
     async def delivered(self) -> None:
         """Who polls has it all by the time that it is answered."""

@@ -1,7 +1,8 @@
 """A line between two parts that can be made sick: a TCP proxy on loopback before a server.
 
 It carries bytes both ways, as they are, until a toxic is given; what a toxic does is in `toxics`. The server
-may listen on a unix socket, as the embedded Postgres and Valkey do.
+may listen on a unix socket, as the embedded Postgres and Valkey do. It notes which requests went through and
+were never answered because of a toxic, for whoever sent them cannot know what became of them.
 """
 
 import asyncio
@@ -14,9 +15,10 @@ from random import Random
 from types import TracebackType
 from typing import Self
 
-from bots.torture.toxics import Kind, Spell
+from bots.torture.toxics import BLOCKING, Kind, Spell
 
 CHUNK = 1 << 16
+LONGEST_LINE = 200
 AT_ONCE = struct.pack("ii", 1, 0)
 """A linger time of zero: the kernel sends RST instead of FIN (socket(7), SO_LINGER)."""
 
@@ -25,8 +27,10 @@ class Proxy:
     """`async with Proxy(host, port) as proxy` listens on 127.0.0.1 at `proxy.port`."""
 
     def __init__(self, host: str, port: int = 0) -> None:
-        """`host` is a name or address; with a leading slash it is the path of a unix socket."""
+        """`host` is a name or address; with a leading slash it is the path of a unix socket. `unanswered` has
+        the first line of each request whose answer a toxic kept."""
         self.port = 0
+        self.unanswered: list[bytes] = []
         self._host, self._to = host, port
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
@@ -48,6 +52,11 @@ class Proxy:
     def connections(self) -> int:
         """How many there are now."""
         return len(self._connections)
+
+    @property
+    def blocked(self) -> bool:
+        """Does nothing get through now?"""
+        return self._spell is not None and self._spell.kind in BLOCKING
 
     async def toxic(self, kind: Kind, seconds: float, random: Random) -> None:
         """Make the line sick for so long; returns when it is well again. One at a time: a later one takes
@@ -86,7 +95,7 @@ class Proxy:
         except OSError:  # the server is away: whoever came must notice
             _reset(writer)
             return
-        connection = _Connection(task, (reader, writer), there, lambda: self._spell)
+        connection = _Connection(task, (reader, writer), there, lambda: self._spell, self.unanswered)
         self._connections.add(connection)
         try:
             with contextlib.suppress(asyncio.CancelledError):
@@ -107,10 +116,17 @@ class _Connection:
     """Both ends of one connection through the proxy."""
 
     def __init__(
-        self, task: asyncio.Task[None], here: Ends, there: Ends, spell: Callable[[], Spell | None]
+        self,
+        task: asyncio.Task[None],
+        here: Ends,
+        there: Ends,
+        spell: Callable[[], Spell | None],
+        unanswered: list[bytes],
     ) -> None:
         self.task = task
         self._here, self._there, self._spell = here, there, spell
+        self._unanswered = unanswered
+        self._asked = b""
 
     async def carry(self) -> None:
         """Until both ends have hung up, one broke, or a toxic ends it."""
@@ -119,15 +135,25 @@ class _Connection:
                 ways.create_task(self._carry(self._here[0], self._there[1]), name="there")
                 ways.create_task(self._carry(self._there[0], self._here[1]), name="back")
         except* OSError:
-            self.reset()
+            self._abort()
         finally:
-            self.hang_up()
+            self._close()
 
     def hang_up(self) -> None:
+        """A toxic's end of it."""
+        self._lose()
+        self._close()
+
+    def reset(self) -> None:
+        """A toxic's end of it, without a goodbye."""
+        self._lose()
+        self._abort()
+
+    def _close(self) -> None:
         for _, writer in (self._here, self._there):
             writer.close()
 
-    def reset(self) -> None:
+    def _abort(self) -> None:
         for _, writer in (self._here, self._there):
             _reset(writer)
 
@@ -138,10 +164,23 @@ class _Connection:
                 await flow.pass_on(data)
             else:
                 await spell.carry(data, flow)
+            self._passed(data, there=reader is self._here[0])
         if (spell := self._spell()) is not None and spell.kind == "slow_close":
             await spell.over.wait()
         if writer.can_write_eof() and not writer.is_closing():
             writer.write_eof()
+
+    def _passed(self, data: bytes, *, there: bool) -> None:
+        """Whatever comes back counts as the answer: nobody asks on while one is on its way."""
+        if not there:
+            self._asked = b""
+        elif not self._asked and not self._there[1].is_closing():
+            self._asked = data.partition(b"\r\n")[0][:LONGEST_LINE]
+
+    def _lose(self) -> None:
+        if self._asked:
+            self._unanswered.append(self._asked)
+        self._asked = b""
 
 
 class _Flow:

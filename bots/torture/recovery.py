@@ -3,30 +3,64 @@ are done. Time in which Postgres or every instance was down does not count.
 """
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 LOOK_SECONDS = 0.05
 HELD_BY = "SELECT id, lease_token FROM conversations WHERE lease_owner LIKE '%/' || :pid || '-%'"
 STILL = """
-    SELECT c.id FROM conversations c
+    SELECT c.id, c.lease_token FROM conversations c
       JOIN unnest(CAST(:ids AS uuid[]), CAST(:tokens AS bigint[])) AS k(id, token)
         ON k.id = c.id AND k.token = c.lease_token AND c.lease_owner IS NOT NULL"""
+
+Holds = Mapping[UUID, int]
+"""Conversations with the fencing token under which each is held."""
+
+
+class Books(Protocol):
+    """Where it is written who holds what; None while nobody can look."""
+
+    async def held_by(self, pid: int) -> Holds | None: ...
+
+    async def still(self, holds: Holds) -> Holds | None:
+        """Those of them that are held under the same token."""
+        ...
+
+
+class Database:
+    """The books of a trial."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def held_by(self, pid: int) -> Holds | None:
+        return await self._fetch(HELD_BY, pid=str(pid))
+
+    async def still(self, holds: Holds) -> Holds | None:
+        return await self._fetch(STILL, ids=list(holds), tokens=list(holds.values()))
+
+    async def _fetch(self, statement: str, **values: Any) -> Holds | None:
+        try:
+            async with self._engine.connect() as connection:
+                rows = (await connection.execute(text(statement), values)).all()
+        except (SQLAlchemyError, OSError):
+            return None
+        return {row.id: row.lease_token for row in rows}
 
 
 class Recovery:
     """Watches after each kill. `seconds` has one time for each conversation that was held; `able` says
     whether anybody could take over now."""
 
-    def __init__(self, engine: AsyncEngine, able: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, books: Books, able: Callable[[], bool] = lambda: True) -> None:
         self.seconds: list[float] = []
         self.able = able
-        self._engine = engine
+        self._books = books
         self._watches: set[asyncio.Task[None]] = set()
 
     def begin(self, pid: int) -> None:
@@ -39,23 +73,23 @@ class Recovery:
         """Return when all is in other hands; what is not after so long counts with what it took until now."""
         if self._watches:
             await asyncio.wait(set(self._watches), timeout=seconds)
-        for watch in self._watches:
+        left = list(self._watches)
+        for watch in left:
             watch.cancel()
-        await asyncio.gather(*self._watches, return_exceptions=True)
+        await asyncio.gather(*left, return_exceptions=True)
 
     async def _watch(self, pid: int) -> None:
         loop = asyncio.get_running_loop()
-        held: dict[Any, int] | None = None
+        held: Holds | None = None
         waited, looked = 0.0, loop.time()
         try:
             while held is None or held:
-                with contextlib.suppress(SQLAlchemyError, OSError):  # it is away
-                    if held is None:
-                        held = {row.id: row.lease_token for row in await self._fetch(HELD_BY, pid=str(pid))}
-                    rows = await self._fetch(STILL, ids=list(held), tokens=list(held.values()))
-                    still = {row.id for row in rows}
+                if held is None:
+                    held = await self._books.held_by(pid)
+                still = await self._books.still(held) if held is not None else None
+                if held is not None and still is not None:
                     self.seconds += [waited] * (len(held) - len(still))
-                    held = {id: token for id, token in held.items() if id in still}
+                    held = still
                 await asyncio.sleep(LOOK_SECONDS)
                 now = loop.time()
                 waited += now - looked if self.able() else 0.0
@@ -63,7 +97,3 @@ class Recovery:
         except asyncio.CancelledError:
             self.seconds += [waited] * len(held or ())
             raise
-
-    async def _fetch(self, statement: str, **values: object) -> Sequence[Row[Any]]:
-        async with self._engine.connect() as connection:
-            return (await connection.execute(text(statement), values)).all()

@@ -19,7 +19,7 @@ from bots.torture.instances import Instance, gateway_environment
 from bots.torture.plan import Plan
 from bots.torture.platforms import KNOWN, Discord, Slack, Telegram
 from bots.torture.proxy import Proxy
-from bots.torture.recovery import Recovery
+from bots.torture.recovery import Database, Recovery
 from bots.torture.servers import Stores, open_stores
 from bots.torture.zygote import open_zygote
 from core.embedded.postgres import DATABASE, OWNER
@@ -49,8 +49,11 @@ class Scene:
     recovery: Recovery
 
     def able(self) -> bool:
-        """Could anybody take over now? Not while Postgres or every instance is down."""
-        return self.stores.postgres.up and any(instance.ready for instance in self.instances)
+        """Could anybody take over now? Not while Postgres or every instance is down, nor while no line leads
+        to Postgres."""
+        line = self.links.get("postgres")
+        there = self.stores.postgres.up and not (line and line.blocked)
+        return there and any(instance.ready for instance in self.instances)
 
     @asynccontextmanager
     async def victim(self, draw: float) -> AsyncIterator[Instance]:
@@ -141,7 +144,7 @@ async def open_scene(plan: Plan, say: Say, home: Path | None) -> AsyncIterator[S
             links=links,
             engine=engine,
             instances=instances,
-            recovery=Recovery(engine),
+            recovery=Recovery(Database(engine)),
         )
         scene.recovery.able = scene.able
         for instance in instances:

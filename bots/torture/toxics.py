@@ -13,6 +13,8 @@ from typing import Final, Literal, Protocol, get_args
 
 Kind = Literal["latency", "reset", "timeout", "slow_close", "trickle", "cut", "refuse"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+BLOCKING: Final[frozenset[Kind]] = frozenset({"reset", "timeout", "refuse"})
+"""While one of these works nothing gets through."""
 
 LATENCY = (0.2, 0.8)
 BYTES_A_SECOND = 1024

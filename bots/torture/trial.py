@@ -16,7 +16,7 @@ from bots.torture.crowd import Answerer, Crowd
 from bots.torture.evidence import Evidence, gather
 from bots.torture.faults import Kill, mended
 from bots.torture.plan import Plan, Speech
-from bots.torture.platforms import secrets_of
+from bots.torture.platforms import SEND, Telegram, secrets_of
 from bots.torture.report import Report
 from bots.torture.scene import LOOK_SECONDS, PATIENCE, Say, Scene, open_scene
 from bots.torture.storm import Blow, storm
@@ -96,11 +96,18 @@ class Trial:
             kills=self.struck["kill"],
             exits=self._exits,
             freezes=self.struck["freeze"],
+            unanswered={"telegram": self._unanswered()},
             reordered=self._scene.platforms if self._plan.minutes else (),
             secrets=secrets_of(scene.platforms.values()),
             redis_url=scene.stores.redis_url,
             logs=sorted(scene.folder.glob("i*/log")),
         )
+
+    def _unanswered(self) -> int:
+        """What Telegram did, or may have done, and whoever asked for it never heard of."""
+        link, platform = self._scene.links.get("telegram"), self._scene.platforms.get("telegram")
+        kept = sum(SEND.encode() in line for line in link.unanswered) if link else 0
+        return kept + (platform.unanswered() if isinstance(platform, Telegram) else 0)
 
     def _redeliver(self) -> None:
         if self._plan.redeliver:

@@ -127,6 +127,53 @@ async def test_a_cut_lets_the_beginning_through(proxy: Proxy) -> None:
     assert any(0 < len(each) < len(WORDS) for each in got)
 
 
+@pytest.mark.parametrize("kind", ["reset", "refuse", "timeout"])
+async def test_a_request_whose_answer_a_toxic_kept_is_noted_once(kind: Kind) -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        asked.set()
+        await answer.wait()
+        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
+        writer.close()
+
+    async with (
+        await asyncio.start_server(slow, "127.0.0.1", 0) as server,
+        Proxy("127.0.0.1", server.sockets[0].getsockname()[1]) as proxy,
+        line(proxy) as (reader, writer),
+    ):
+        writer.write(b"POST /send HTTP/1.1\r\nContent-Length: 0\r\n\r\n")
+        await asked.wait()
+        async with sick(proxy, kind):
+            answer.set()
+            for _ in range(20):  # turns of the loop, in which the proxy reads it
+                await asyncio.sleep(0)
+        assert not await until_the_end(reader)
+        assert proxy.unanswered == [b"POST /send HTTP/1.1"]
+
+
+async def test_it_says_whether_anything_gets_through(proxy: Proxy) -> None:
+    through = []
+    for kind in KINDS:
+        async with sick(proxy, kind):
+            if not proxy.blocked:
+                through.append(kind)
+    assert through == ["latency", "slow_close", "trickle", "cut"]
+    assert not proxy.blocked
+
+
+async def test_what_was_answered_or_ended_without_a_toxic_is_not_noted(proxy: Proxy) -> None:
+    async with line(proxy) as (reader, writer):
+        writer.write(WORDS)
+        await reader.readexactly(len(WORDS))
+        async with sick(proxy, "reset"):
+            await until_the_end(reader)
+    async with line(proxy) as (_, writer):
+        writer.write(WORDS)
+    assert proxy.unanswered == []
+
+
 @pytest.mark.parametrize("kind", KINDS)
 async def test_the_line_is_well_afterwards(proxy: Proxy, kind: Kind) -> None:
     async with sick(proxy, kind):

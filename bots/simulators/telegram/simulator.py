@@ -33,13 +33,15 @@ SENDS = frozenset({"sendMessage", "editMessageText"})
 
 @dataclass(slots=True, kw_only=True)
 class RecordedCall:
-    """A call that came in: who, what, when (the simulator's clock), and the HTTP status it got."""
+    """A call that came in: who, what, when (the simulator's clock), whether it was done, and the HTTP status
+    it got."""
 
     bot_id: int
     method: str
     params: dict[str, Any] = field(repr=False)
     at: float
     status: int = 0
+    done: bool = False
 
 
 class TelegramSimulator:
@@ -252,6 +254,7 @@ class TelegramSimulator:
                 done = await self._perform(
                     Call(self.world, self._bot(token), params, self.strict_chats), name
                 )
+                record.done = True
                 response = await self._spoil(done, request, name, chats)
         except ApiError as error:
             headers = {"Retry-After": str(error.retry_after)} if error.retry_after else None

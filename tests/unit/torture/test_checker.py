@@ -250,15 +250,23 @@ def test_a_line_that_nobody_recorded_is_a_duplicate() -> None:
     assert kinds(replace(sound(), shown=[*sound().shown, line])) == {"duplicate"}
 
 
-def test_one_stray_placeholder_on_each_channel_is_allowed_for_each_kill() -> None:
-    stray = Shown(channel=HERE, chat=ANN, thread="", id="206", text=PLACEHOLDER)
+def test_a_kill_a_freeze_or_a_lost_answer_may_leave_one_placeholder_on_telegram() -> None:
+    stray = Shown(channel="telegram", chat=ANN, thread="", id="206", text=PLACEHOLDER)
     left = replace(sound(), shown=[*sound().shown, stray])
+    assert check(left).strays == 1
     assert kinds(left) == {"stray"}
     assert kinds(replace(left, kills=1)) == set()
-    assert check(left).strays == 1
-    other = replace(stray, channel="slack")
-    assert kinds(replace(left, shown=[*left.shown, other], kills=1)) == set()
-    assert kinds(replace(left, shown=[*left.shown, stray, other], kills=1)) == {"stray"}
+    assert kinds(replace(left, freezes=1)) == set()
+    assert kinds(replace(left, unanswered={"telegram": 1})) == set()
+    assert kinds(replace(left, shown=[*left.shown, stray], kills=1)) == {"stray"}
+
+
+@pytest.mark.parametrize("channel", ["discord", "slack"])
+def test_elsewhere_a_lost_placeholder_is_found_again_and_only_a_freeze_leaves_one(channel: str) -> None:
+    stray = Shown(channel=channel, chat=ANN, thread="", id="206", text=PLACEHOLDER)
+    left = replace(sound(), shown=[*sound().shown, stray])
+    assert kinds(replace(left, kills=9, unanswered={channel: 9, "telegram": 9})) == {"stray"}
+    assert kinds(replace(left, freezes=1)) == set()
 
 
 def test_an_apology_covers_a_message_when_it_is_seen_once() -> None:
