@@ -5,6 +5,7 @@ A cell holds when the point was reached each time and the checker found nothing.
 
 import asyncio
 import contextlib
+import itertools
 import tempfile
 import traceback
 from collections.abc import Callable, Sequence
@@ -22,6 +23,7 @@ from core.embedded import embedded_pair
 
 LANES = 6
 """Kills at once: most of each is waiting."""
+TOLD_EVERY = 50
 Say = Callable[[str], None]
 
 
@@ -85,7 +87,7 @@ async def side_by_side(
     planned: Sequence[tuple[Cell, int]], ground: Ground, zygote: Zygote, folder: Path, say: Say
 ) -> list[Outcome]:
     """The outcomes of kills with their seeds, in that order; `LANES` of them at a time."""
-    lanes = asyncio.Semaphore(LANES)
+    lanes, done = asyncio.Semaphore(LANES), itertools.count(1)
 
     async def one(cell: Cell, seed: int) -> Outcome:
         async with lanes:
@@ -93,6 +95,8 @@ async def side_by_side(
             outcome = await _surely(cell, seed, ground, zygote, folder / name)
             if not outcome.held:
                 say(f"{outcome} (seed {seed})")
+            if (count := next(done)) % TOLD_EVERY == 0:
+                say(f"{count} of {len(planned)} kills")
             return outcome
 
     return await asyncio.gather(*(one(cell, seed) for cell, seed in planned))
