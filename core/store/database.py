@@ -8,7 +8,7 @@ hot connection whose caller went away is not used again. Nobody finds one in the
 import asyncio
 import re
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple, overload
 from uuid import UUID
@@ -20,6 +20,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.sql.selectable import TypedReturnsRows
 
 from core.errors import RowRefused, StoreError, StoreUnavailable
+
+GOODBYE_SECONDS = 0.5
+"""What calling off a statement may take before its connection is simply dropped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,9 +216,10 @@ class HotConnection:
 
 
 async def _throw_away(connection: AsyncConnection) -> None:
-    """At once: a server that hangs would not say good-bye either."""
+    """What still runs on it is called off first; but a server that hangs is not waited for."""
     driver = (await connection.get_raw_connection()).driver_connection
     if driver is not None:
-        driver.terminate()
+        with suppress(*FAILURES):
+            await driver.close(timeout=GOODBYE_SECONDS)
     await connection.invalidate()
     await connection.close()
