@@ -1,5 +1,6 @@
 """The evidence, sorted so that every check finds in one look what belongs to a message, a turn or a place."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -8,13 +9,16 @@ from bots.torture.evidence import Evidence, Said, Shown
 from bots.torture.remains import NUMBER, InboxRow, PartRow, Place
 
 PLACEHOLDER = "…"
+CUT_OFF = re.compile(r"\(cut off: the model stopped in the middle\)[\W_]*\Z")
+"""What the gateway puts below an answer whose model broke off again and again, whatever the markup."""
 Spot = tuple[str, str, str]
 """A channel, a chat and the platform's id of a message there."""
 
 
 class Index:
-    """`answers` are whole answers with the messages they name, in the order they appeared; `lines` all else
-    that is no placeholder; `strays` the placeholders that were left."""
+    """`answers` are whole answers with the messages they name, and those that say themselves that they are
+    `cut_off`, with the messages of their turn, in the order they appeared; `lines` all else that is no
+    placeholder; `strays` the placeholders that were left."""
 
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
@@ -22,7 +26,8 @@ class Index:
         self.rows: dict[int, list[InboxRow]] = defaultdict(list)
         self.rows_of: dict[str, list[InboxRow]] = defaultdict(list)
         self.parts_of: dict[str, list[PartRow]] = defaultdict(list)
-        self.recorded: set[Spot] = set()
+        self.recorded: dict[Spot, str] = {}
+        self.cut_off: list[Shown] = []
         self.answers: list[tuple[Shown, tuple[int, ...]]] = []
         self.answers_to: dict[int, list[Shown]] = defaultdict(list)
         self.lines: list[Shown] = []
@@ -59,12 +64,12 @@ class Index:
         for part in self.evidence.parts:
             self.parts_of[part.turn].append(part)
             if part.receipt:
-                self.recorded.add((part.channel, part.chat, part.receipt))
+                self.recorded[part.channel, part.chat, part.receipt] = part.turn
 
     def _sort_shown(self) -> None:
         joined, absorbed = self._joined()
         for shown in self.evidence.shown:
-            numbers = joined.get(spot(shown)) or numbers_of(shown.text)
+            numbers = joined.get(spot(shown)) or numbers_of(shown.text) or self._cut_off(shown)
             if numbers is not None:
                 self.answers.append((shown, numbers))
                 for number in numbers:
@@ -74,6 +79,13 @@ class Index:
             elif spot(shown) not in absorbed:
                 self.lines.append(shown)
                 self.line_at[spot(shown)] = shown
+
+    def _cut_off(self, shown: Shown) -> tuple[int, ...] | None:
+        turn = self.recorded.get(spot(shown))
+        if turn is None or not CUT_OFF.search(shown.text):
+            return None
+        self.cut_off.append(shown)
+        return tuple(int(number) for row in self.rows_of[turn] for number in NUMBER.findall(row.text))
 
     def _joined(self) -> tuple[dict[Spot, tuple[int, ...]], set[Spot]]:
         """Answers that the outbox says were sent in several parts: the numbers of each by its first part, and

@@ -20,6 +20,7 @@ def check_lines(index: Index) -> Iterator[Finding]:
     yield from _lines(index)
     yield from _answers(index)
     yield from _strays(index)
+    yield from _cut_off(index)
 
 
 def _notices(index: Index) -> Iterator[Finding]:
@@ -82,6 +83,14 @@ def _answers(index: Index) -> Iterator[Finding]:
         if turns and not any(index.parts_of.get(turn) for turn in turns):
             line = f"the answer to m{numbers[0]} was sent, and no row speaks of it"
             yield Finding(kind="unwritten", invariant="I10", line=line, channel=shown.channel)
+
+
+def _cut_off(index: Index) -> Iterator[Finding]:
+    """Only a model that broke off may leave an answer unfinished."""
+    broken = sum(not charge.done for charge in index.evidence.bill)
+    for shown in index.cut_off[broken:]:
+        line = f"an answer was cut off, and no call broke off: {shown.text[:60]!r}"
+        yield Finding(kind="half", invariant="I2", line=line, channel=shown.channel)
 
 
 def _strays(index: Index) -> Iterator[Finding]:

@@ -426,3 +426,20 @@ def test_one_notice_covers_all_that_its_turn_took() -> None:
 
 def test_an_instance_that_does_not_stop_in_order_is_found() -> None:
     assert kinds(replace(sound(), exits=(0, -9))) == {"exit"}
+
+
+@pytest.mark.parametrize("beginning", ["Answer to m1. word\n\n", "Answer\n\n", "", "Answer to m"])
+@pytest.mark.parametrize(
+    "mark", ["(cut off: the model stopped in the middle)", "_(cut off: the model stopped in the middle)_"]
+)
+def test_an_answer_that_says_it_was_cut_off_is_one_where_the_model_broke_off(
+    beginning: str, mark: str
+) -> None:
+    first, *rest = sound().shown
+    cut = replace(first, text=f"{beginning}{mark}")
+    unfinished = replace(sound(), shown=[cut, *rest])
+    assert kinds(unfinished) == {"half"}, "no call broke off"
+    broke = replace(unfinished, bill=[replace(sound().bill[0], done=False), *sound().bill[1:]])
+    assert kinds(broke) == set()
+    assert kinds(replace(broke, shown=[cut, *rest, shown("206", ANN, 1)])) == {"duplicate"}
+    assert kinds(replace(broke, shown=[replace(cut, id="nobody's"), *rest])) & {"lost", "half"}
