@@ -52,6 +52,15 @@ class Index:
         lines = (self.line_at.get(spot) for spot in receipts)
         return [line for line in lines if line is not None and line.place == place]
 
+    def taken(self, shown: Shown) -> tuple[int, ...]:
+        """What the turn took to which a shown message belongs by its receipt; nothing where none does."""
+        rows = self.rows_of.get(self.recorded.get(spot(shown), ""), ())
+        return tuple(int(number) for row in rows for number in NUMBER.findall(row.text))
+
+    def order(self, number: int) -> int:
+        """The place of an accepted message in its conversation."""
+        return self.rows[number][0].seq
+
     def strays_on(self, channel: str) -> list[Shown]:
         return [shown for shown in self.strays if shown.channel == channel]
 
@@ -81,11 +90,10 @@ class Index:
                 self.line_at[spot(shown)] = shown
 
     def _cut_off(self, shown: Shown) -> tuple[int, ...] | None:
-        turn = self.recorded.get(spot(shown))
-        if turn is None or not CUT_OFF.search(shown.text):
-            return None
-        self.cut_off.append(shown)
-        return tuple(int(number) for row in self.rows_of[turn] for number in NUMBER.findall(row.text))
+        taken = self.taken(shown) if CUT_OFF.search(shown.text) else ()
+        if taken:
+            self.cut_off.append(shown)
+        return taken or None
 
     def _joined(self) -> tuple[dict[Spot, tuple[int, ...]], set[Spot]]:
         """Answers that the outbox says were sent in several parts: the numbers of each by its first part, and

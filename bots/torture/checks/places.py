@@ -25,8 +25,11 @@ def _shown(index: Index) -> Iterator[Finding]:
 
 
 def _quotes(index: Index) -> Iterator[Finding]:
+    """An answer quotes what its turn took first. It may name one more before that: a question which only got
+    an apology stays in the talk."""
     for shown, numbers in index.answers:
-        asked = index.said.get(numbers[0])
+        taken = index.taken(shown)
+        asked = index.said.get(min(taken, key=index.order) if taken else numbers[0])
         if asked and asked.place == shown.place and shown.reply_to not in (None, asked.message_id):
             line = f"the answer to m{numbers[0]} quotes another message"
             yield Finding(kind="foreign", invariant="I5", line=line, channel=shown.channel)

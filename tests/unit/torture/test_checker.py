@@ -443,3 +443,15 @@ def test_an_answer_that_says_it_was_cut_off_is_one_where_the_model_broke_off(
     assert kinds(broke) == set()
     assert kinds(replace(broke, shown=[cut, *rest, shown("206", ANN, 1)])) == {"duplicate"}
     assert kinds(replace(broke, shown=[replace(cut, id="nobody's"), *rest])) & {"lost", "half"}
+
+
+def test_an_answer_may_name_an_apologised_question_before_the_one_it_quotes() -> None:
+    before, asked = said(5, ANN, GROUP, "9"), said(6, BEN, GROUP, "9")
+    evidence = ended(sound(), 5, "apologised")
+    named = replace(shown("205", GROUP, 5, 6, thread="9"), reply_to=asked.message_id)
+    line = Shown(channel=HERE, chat=GROUP, thread="9", id="204", text="Something went wrong.")
+    others = [one for one in evidence.shown if one.id not in ("204", "205")]
+    assert kinds(replace(evidence, shown=[*others, line, named])) == set()
+    assert kinds(replace(evidence, shown=[*others, line, replace(named, reply_to=before.message_id)])) == {
+        "foreign"
+    }
