@@ -1,6 +1,6 @@
 """Kill cells, played side by side: most of a kill is waiting.
 
-Here every point is killed, the channels taking turns. Every point on every channel is `parley torture --full`,
+Here every point is killed, the channels taking turns. Every point on all channels is `parley torture --full`,
 which `.ci/run` plays once through, or `PARLEY_TEST_CELLS=all`.
 """
 
