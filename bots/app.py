@@ -9,7 +9,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -29,6 +29,7 @@ from config.settings import Settings
 from core.answer import Answering
 from core.commands import commands
 from core.engine import Engine
+from core.errors import StoreError
 from core.gate import Gate
 from core.house import House, Watch, look_away
 from core.inbox import Inbox
@@ -59,6 +60,7 @@ class _Ground:
     census: Census
     stores: Stores
     guard: Guard
+    clock: SystemClock
     configs: Configs
     models: Models
     prices: PriceBook
@@ -94,6 +96,8 @@ async def open_gateway(
             channels=channels,
             models=ground.models,
         )
+        with suppress(StoreError):  # it puts the clock right before anything is judged by its age
+            await gateway.report()
         running = [Worker(_jobs(ground, gateway, on_warm), ground.stores.jobs, ground.me.name).run()]
         if ground.role.works:
             running += [ground.bell.listen(ground.stores.hot), turns.run()]
@@ -106,7 +110,8 @@ async def open_gateway(
 @asynccontextmanager
 async def _open_ground(settings: Settings, where: Addresses, word_seconds: float) -> AsyncIterator[_Ground]:
     role, me, metrics = ROLES[settings.role], _introduce(settings.role), _metrics(settings.role)
-    census, models = Census(me, metrics), from_settings.models(settings, word_seconds)
+    clock, models = SystemClock(), from_settings.models(settings, word_seconds)
+    census = Census(me, metrics, clock)
     async with open_stores(
         settings,
         where,
@@ -123,6 +128,7 @@ async def _open_ground(settings: Settings, where: Addresses, word_seconds: float
                 role=role,
                 me=me,
                 metrics=metrics,
+                clock=clock,
                 census=census,
                 stores=stores,
                 guard=guard,
@@ -168,7 +174,7 @@ def _channels(ground: _Ground, inbox: Callable[[], Inbox]) -> Channels:
 
 def _house(ground: _Ground, channels: Channels, watch: Watch, sure: Callable[[Lease], bool]) -> House:
     settings, stores = ground.settings, ground.stores
-    clock, tokens, ledger = SystemClock(), ByteTokens(), Ledger(prices=ground.prices)
+    clock, tokens, ledger = ground.clock, ByteTokens(), Ledger(prices=ground.prices)
     gate = Gate(
         state=stores.state,
         allowed=from_settings.allowed(settings),
@@ -223,7 +229,8 @@ def _inbox(ground: _Ground, turns: Turns) -> Inbox:
     return Inbox(
         journal=ground.stores.journal,
         commands=commands(),
-        owner=turns.owner if ground.role.works else lambda: None,
+        offer=turns.offer if ground.role.works else lambda: None,
+        answered=turns.answered,
         lease_seconds=ground.settings.turns.lease_seconds,
         start=turns.start,
         metrics=ground.metrics,

@@ -9,6 +9,7 @@ from pathlib import Path
 import structlog
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bots.clock import SystemClock
 from bots.instance import dead_siblings
 from bots.probes import free_bytes
 from bots.roles import Role
@@ -62,9 +63,10 @@ class Census:
     """Tells the other gateways that this one is there, and learns how many answer: limits are shared out
     among those while Redis is away. `draining` is set by whoever lets it end."""
 
-    def __init__(self, me: Instance, metrics: Metrics) -> None:
+    def __init__(self, me: Instance, metrics: Metrics, clock: SystemClock) -> None:
         self._me = me
         self._metrics = metrics
+        self._clock = clock
         self.draining = False
         self.working = 1
 
@@ -73,7 +75,9 @@ class Census:
         now = replace(self._me, draining=self.draining, holds=holds, receives=receives)
         around = await instances.report(now)
         self.working = max(1, around.working)
-        self._metrics.clock_skew_seconds.set(around.skew_seconds)
+        if around.skew_seconds is not None:
+            self._metrics.clock_skew_seconds.set(around.skew_seconds)
+            self._clock.correct(around.skew_seconds)
 
 
 class Configs:

@@ -72,8 +72,10 @@ class Delivery:
         *,
         pauses: Sequence[float] = PAUSES,
         rests_until: float = 0.0,
+        sure: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`shape` is what all sends of the turn share: place and time; text, key and reply are a part's."""
+        """`shape` is what all sends of the turn share: place and time; text, key and reply are a part's.
+        While we are not `sure` that the conversation is ours, nothing is sent before a write proved it."""
         self._adapter = adapter
         self._shape = shape
         self._write = write
@@ -81,6 +83,7 @@ class Delivery:
         self._metrics = metrics
         self._pauses = pauses
         self._rests_until = rests_until
+        self._sure = sure
 
     async def deliver(self, parts: Sequence[Part], *, resumed: bool = False) -> Delivered:
         """Send what is not sent. Of a resumed turn, a part in `sending` may have gone out already; of a
@@ -191,6 +194,8 @@ class Delivery:
         )
 
     async def _attempt(self, part: Part) -> _Outcome:
+        if not self._sure():  # we stood still, or Postgres was away: somebody else may speak here by now
+            await self._write((Mark(part_id=part.id, state="sending"),), ())
         outcome = await self._call(part)
         labels = {"channel": self._shape.place.channel, "op": part.op, "result": outcome.state}
         self._metrics.sends.labels(**labels).inc()

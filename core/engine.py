@@ -211,7 +211,13 @@ class Engine:
 
         house = self._house
         delivery = Delivery(
-            turn.channel, turn.outbound(), write, house.clock, house.metrics, rests_until=turn.rests_until
+            turn.channel,
+            turn.outbound(),
+            write,
+            house.clock,
+            house.metrics,
+            rests_until=turn.rests_until,
+            sure=lambda: house.sure(turn.lease),
         )
         if turn.deliveries > house.rules.attempts + 1:  # even a word about it was too much
             return delivery.drop(parts, "uncertain", GIVEN_UP)

@@ -22,21 +22,24 @@ log = structlog.get_logger(__name__)
 
 
 class Inbox:
-    """The first commit. `owner` gives the instance that may run the turn now, or None."""
+    """The first commit. `offer` gives the instance that may run the turn now, or None; of each that it gave
+    `answered` is called once it is known what came of it."""
 
     def __init__(
         self,
         *,
         journal: Journal,
         commands: Mapping[str, Command],
-        owner: Callable[[], str | None],
+        offer: Callable[[], str | None],
+        answered: Callable[[], None],
         lease_seconds: float,
         start: Callable[[Work], None],
         metrics: Metrics,
     ) -> None:
         self._journal = journal
         self._commands = commands
-        self._owner = owner
+        self._offer = offer
+        self._answered = answered
         self._lease_seconds = lease_seconds
         self._start = start
         self._metrics = metrics
@@ -58,20 +61,32 @@ class Inbox:
             tenant_id=account.tenant_id,
             kind=kind_of(message.text, self._commands),
             message=message,
-            owner=self._owner(),
+            owner=self._offer(),
             lease_seconds=self._lease_seconds,
         )
         try:
             with self._metrics.turn_seconds.labels(step=Step.ACCEPT).time():
-                accepted = await self._journal.accept(arrival)
+                accepted = await self._commit(arrival)
         except RowRefused as error:
             # It would be refused for ever: one impossible message must not hold up its platform.
             log.error("message impossible", channel=message.place.channel, error=str(error))
             return
         reach("I3")
         self._tell(message, accepted)
-        if accepted.work is not None:
-            self._start(accepted.work)
+
+    async def _commit(self, arrival: Arrival) -> Accepted:
+        """Who is cancelled here takes neither its row back nor the lease that may come with it: the work is
+        begun all the same, or nobody would before the lease has run out."""
+
+        def begin(done: "asyncio.Future[Accepted]") -> None:
+            if arrival.owner is not None:
+                self._answered()
+            if not done.cancelled() and done.exception() is None and (work := done.result().work):
+                self._start(work)
+
+        committing = asyncio.ensure_future(self._journal.accept(arrival))
+        committing.add_done_callback(begin)
+        return await asyncio.shield(committing)
 
     def _tell(self, message: InboundMessage, accepted: Accepted) -> None:
         if message.change is not None:

@@ -75,12 +75,23 @@ class Turns:
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._held: dict[UUID, _Held] = {}
+        self._offered = 0
         self._draining = False
         self._changed = asyncio.Event()
 
-    def owner(self) -> str | None:
-        """This instance, where it can take one more conversation now."""
-        return None if self._draining or len(self._held) >= self._concurrency else self._instance
+    def offer(self) -> str | None:
+        """This instance, where it can take one more conversation now. Room is kept until `answered`."""
+        if self._room() <= 0:
+            return None
+        self._offered += 1
+        return self._instance
+
+    def answered(self) -> None:
+        """What became of an offer is known: `start` was called with the work, where there was any."""
+        self._offered -= 1
+
+    def _room(self) -> int:
+        return 0 if self._draining else self._concurrency - len(self._held) - self._offered
 
     def start(self, work: Work) -> None:
         """Work on a conversation whose lease was just taken. The same work twice is started once."""
@@ -121,9 +132,13 @@ class Turns:
             self._changed.clear()
             await _heard(self._changed, self._poll_seconds)
 
+    def take_no_more(self) -> None:
+        """From now on nothing is begun here; what is offered meanwhile is handed back."""
+        self._draining = True
+
     async def drain(self, seconds: float) -> None:
         """Take nothing new, let running turns finish, and hand back those that cannot in time."""
-        self._draining = True
+        self.take_no_more()
         tasks = {held.task for held in self._held.values() if held.task is not None}
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
@@ -146,7 +161,7 @@ class Turns:
 
     async def _hold(self, held: _Held, work: Work, former: asyncio.Task[None] | None) -> None:
         """Turn after turn, until nothing waits, the lease is gone, or we are to stop."""
-        conversation_id = held.lease.conversation_id
+        conversation = str(held.lease.conversation_id)
         following: Work | None = work
         try:
             await _end(former)
@@ -156,19 +171,22 @@ class Turns:
             if following is not None:
                 await self._hand_back(held.lease)
         except LeaseLost:
-            self._metrics.leases_lost.inc()
-            log.warning("lease lost", conversation=str(conversation_id))
+            self._tell_lost(held)
         except StoreUnavailable as error:
-            log.error("turn put off", conversation=str(conversation_id), error=str(error))
+            log.error("turn put off", conversation=conversation, error=str(error))
             await self._hand_back(held.lease, wake_in=STORE_PAUSE)
         except Exception:
-            log.exception("turn left to the sweep", conversation=str(conversation_id))
+            log.exception("turn left to the sweep", conversation=conversation)
         finally:
             self._let_go(held)
 
+    def _tell_lost(self, held: _Held) -> None:
+        self._metrics.leases_lost.inc()
+        log.warning("lease lost", conversation=str(held.lease.conversation_id))
+
     def _let_go(self, held: _Held) -> None:
         """What waits hears of it by the bell; only what waited for room here must be looked for."""
-        had_room = len(self._held) < self._concurrency
+        had_room = self._room() > 0
         if self._held.get(held.lease.conversation_id) is held:
             del self._held[held.lease.conversation_id]
         self._metrics.leases_held.set(len(self._held))
@@ -188,8 +206,7 @@ class Turns:
 
     async def _claim(self) -> None:
         accounts = self._accounts()
-        while accounts and self.owner() is not None:
-            most = self._concurrency - len(self._held)
+        while accounts and (most := self._room()) > 0:
             claimed = await self._leases.claim(self._instance, accounts, most)
             for work in claimed:
                 self.start(work)
@@ -212,6 +229,7 @@ class Turns:
                 if held.lease.conversation_id not in lost:
                     held.sure_until = sure_until
                 elif is_held and held.task is not None:
+                    self._tell_lost(held)
                     held.task.cancel()
 
     async def _look_for_stops(self) -> None:

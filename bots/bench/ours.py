@@ -132,7 +132,8 @@ async def open_ours(
         lanes.inbox = Inbox(
             journal=journal,
             commands=house.commands,
-            owner=turns.owner,
+            offer=turns.offer,
+            answered=turns.answered,
             lease_seconds=LEASE_SECONDS,
             start=turns.start,
             metrics=metrics,

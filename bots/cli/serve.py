@@ -125,6 +125,7 @@ async def _run_until(
     """Receiving ends with the wish to stop, so nothing more is accepted."""
     tasks = [asyncio.create_task(gateway.channels.run(adapter), name=adapter.name) for adapter in adapters]
     await asked_to_stop.wait()
+    gateway.turns.take_no_more()
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -5,6 +5,7 @@ what nobody thought of, is a 401. Once it is genuine it goes where the socket's 
 https://docs.slack.dev/authentication/verifying-requests-from-slack
 """
 
+import asyncio
 import hmac
 import re
 from collections.abc import Callable, Mapping
@@ -21,6 +22,8 @@ from bots.webhook import Answer, Headers
 PATH = "/webhooks/slack"
 WINDOW_SECONDS = 300
 MOST_BYTES = 1_000_000
+PATIENCE = 2.5
+"""Seconds to commit in; after three Slack no longer listens."""
 TIMESTAMP = re.compile(r"[0-9]{1,12}")
 SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 
@@ -36,10 +39,12 @@ class Webhook:
         signing_secret: str,
         listener: Callable[[], Listener | None],
         now: Callable[[], float] = time,
+        patience: float = PATIENCE,
     ) -> None:
         self._secret = signing_secret.encode()
         self._listener = listener
         self._now = now
+        self._patience = patience
 
     async def handle(self, headers: Headers, body: bytes) -> Answer:
         """401 for what is not Slack's, 503 for what could not be committed: Slack brings that again."""
@@ -59,7 +64,11 @@ class Webhook:
         listener = self._listener()
         if listener is None:
             return Answer(status=COME_AGAIN, headers={"Retry-After": "5"})
-        response = await listener.hear(payload)
+        try:
+            async with asyncio.timeout(self._patience):
+                response = await listener.hear(payload)
+        except TimeoutError:  # it may still be stored; then what comes again is known by its key
+            return Answer(status=COME_AGAIN, headers={"Retry-After": "5"})
         if response.status in (400, 404):  # Slack's, but nothing we know: it should not come again
             return Answer(status=200)
         return Answer(

@@ -5,7 +5,7 @@ Only to be looked at, and to share out what is one gateway's part: who works on 
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, text
@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.store.database import transaction
 
+TELLING = timedelta(seconds=1)
+"""An answer that took longer tells nothing of the clocks."""
 FORGOTTEN_SECONDS = 60
 """So long a silent instance is still shown: it may be frozen, or on its way back."""
 
@@ -65,10 +67,10 @@ class Seen:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What an instance hears when it reports: how many run turns, itself included, and by how much this
-    machine's clock is ahead of the database's."""
+    machine's clock is ahead of the database's; None where the answer took too long to tell."""
 
     working: int
-    skew_seconds: float
+    skew_seconds: float | None
 
 
 class PostgresInstances:
@@ -86,8 +88,9 @@ class PostgresInstances:
             await connection.execute(FORGET_SILENT, {"seconds": FORGOTTEN_SECONDS})
             asked = self._now()
             row = (await connection.execute(LOOK)).one()
-            ours = asked + (self._now() - asked) / 2
-        return Surroundings(working=row.working, skew_seconds=(ours - row.now).total_seconds())
+            took = self._now() - asked
+        skew = (asked + took / 2 - row.now).total_seconds()
+        return Surroundings(working=row.working, skew_seconds=skew if took < TELLING else None)
 
     async def forget(self, names: Sequence[str]) -> None:
         """Those that ended, or are known to be dead."""

@@ -3,6 +3,7 @@
 Cold queries only. What people said is read only where it is asked for.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -119,8 +120,9 @@ class PostgresLetters:
             _arrival(row, f"replay:{letter.id}:{number}{f'.{place}' if place else ''}")
             for place, row in enumerate(asked)
         ]
-        fresh = [(await journal.accept(arrival)).fresh for arrival in arrivals]
-        return Replay(messages=len(arrivals), fresh=any(fresh))
+        # Side by side, so that they wait together and are answered together, as they were before.
+        accepted = await asyncio.gather(*(journal.accept(arrival) for arrival in arrivals))
+        return Replay(messages=len(arrivals), fresh=any(each.fresh for each in accepted))
 
 
 def _letters() -> Any:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, case, func, select, text, update
+from sqlalchemy import Row, Select, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from core.messages import Spoken
@@ -119,15 +119,6 @@ class PostgresRecords:
         )
         async with transaction(self._engine) as connection:
             return [(channel, user) for channel, user in await connection.execute(query)]
-
-    async def instances(self) -> int:
-        """How many gateways are connected to this database now, as their connections name themselves."""
-        connected = text(
-            "SELECT count(DISTINCT application_name) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND application_name LIKE 'parley %'"
-        )
-        async with transaction(self._engine) as connection:
-            return max(1, int((await connection.execute(connected)).scalar_one()))
 
     async def set_model(self, conversation_id: UUID, model: str | None) -> None:
         async with transaction(self._engine) as connection:

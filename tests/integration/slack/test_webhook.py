@@ -1,11 +1,15 @@
 """The door that Slack posts to, in the real web app: who may come in, and what they are answered."""
 
 import asyncio
+from time import time
+from typing import Any, cast
 
 import aiohttp
 import pytest
+from slack_bolt.response import BoltResponse
 
 from bots.simulators.slack.posts import signed
+from bots.slack.webhook import Webhook
 from tests.integration.slack.conftest import SECRET, Open
 from tests.integration.slack.inbox import Inbox
 
@@ -71,3 +75,20 @@ async def test_a_store_that_is_away_is_503(open_desk: Open, inbox: Inbox) -> Non
     inbox.away = True
     answer = await desk.sim.probes.event("ann", "ann", "later")
     assert answer.status == 503
+
+
+async def test_what_cannot_be_stored_in_time_is_told_to_come_again() -> None:
+    """Slack stops listening after three seconds, and counts as failed what it got no answer to."""
+    stored = asyncio.Event()
+
+    class Listener:
+        async def hear(self, payload: object) -> BoltResponse:
+            await stored.wait()
+            return BoltResponse(status=200)
+
+    door = Webhook(SECRET, lambda: cast(Any, Listener()), patience=0.01)
+    body = b'{"type":"event_callback","event":{"type":"message"}}'
+    headers = list(signed(body, SECRET, time()).items())
+    assert (await door.handle(headers, body)).status == 503
+    stored.set()
+    assert (await door.handle(headers, body)).status == 200

@@ -7,6 +7,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from core.delivery import Delivered, Delivery
+from core.errors import LeaseLost
 from core.messages import OutboundMessage, Place, Traits
 from core.observe import Metrics
 from core.rows import Mark, Part
@@ -59,8 +60,12 @@ class Desk:
     new: list[Part] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     names: dict[Any, str] = field(default_factory=dict)
+    sure: bool = True
+    lost: bool = False
 
     async def write(self, marks: Sequence[Mark], new: Sequence[Part]) -> None:
+        if self.lost:
+            raise LeaseLost("another holds it")
         self.new += new
         self.names |= {part.id: part.body for part in new}
         self.marks += self.named(marks)
@@ -87,4 +92,5 @@ class Desk:
             self.clock,
             Metrics(CollectorRegistry()),
             pauses=(0.0, 0.0, 0.0),
+            sure=lambda: self.sure,
         )

@@ -142,6 +142,22 @@ async def test_a_lost_lease_ends_its_turn() -> None:
         turns.start(one)
         await takes.begun.get()
         await turns.settled(lambda: _equals(takes.cancelled, 1))
+        assert turns._metrics.registry.get_sample_value("parley_leases_lost_total") == 1
+
+
+async def test_room_that_was_offered_is_kept_until_it_is_answered() -> None:
+    takes, books = Takes(), Books()
+    async with holding(takes, books, concurrency=2) as (turns, _):
+        assert [turns.offer() for _ in range(3)] == ["me", "me", None]
+        turns.start(work())
+        turns.answered()
+        await takes.begun.get()
+        assert turns.offer() is None
+        turns.answered()
+        assert turns.offer() == "me"
+        turns.take_no_more()
+        turns.answered()
+        assert turns.offer() is None
 
 
 async def test_a_new_lease_waits_for_the_last_lines_of_the_former() -> None:
@@ -165,7 +181,7 @@ async def test_the_same_work_twice_is_begun_once() -> None:
         turns.start(one)
         await takes.begun.get()
         takes.ends.put_nowait(None)
-        await turns.settled(lambda: _equals(turns.owner(), "me"))
+        await turns.settled(lambda: _equals(turns.offer(), "me"))
         assert takes.begun.empty()
 
 
@@ -192,7 +208,7 @@ async def test_draining_waits_for_what_ends_in_time_and_hands_back_the_rest() ->
         await takes.begun.get()
         takes.ends.put_nowait(None)
         await turns.drain(0.05)
-        assert turns.owner() is None
+        assert turns.offer() is None
         assert takes.cancelled == 1
         assert [writing.lease for writing in books.writings] == [slow.lease]
 
