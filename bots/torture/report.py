@@ -3,17 +3,19 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from bots.torture.checker import Finding, Kind, Share, Verdict
 from bots.torture.plan import Plan
+from core.rows import End
 
 RECOVERY_GRACE = 3.0
 """Seconds beyond the lease within which the conversations of a dead instance must have moved on."""
 LINES = 20
 FREEZES_FOR_ONE = 10
 BY_A_FREEZE: tuple[Kind, ...] = ("duplicate", "swap")
-ENDS = ("answered", "apologised", "refused", "uncertain")
+LEAST = {"kill": 20, "postgres": 4, "redis": 4}
+"""Faults in each whole minute without which a time of all faults proves nothing."""
 FOUND: dict[str, Kind] = {"lost": "lost", "duplicates": "duplicate", "swaps": "swap"}
 
 
@@ -31,7 +33,16 @@ class Report:
     @property
     def held(self) -> bool:
         """Did the promise hold, the time to recover included?"""
-        return not self.broken and not self.slow
+        return not self.broken and not self.slow and not self.thin
+
+    @property
+    def thin(self) -> bool:
+        """Were fewer faults inflicted than a time of all of them needs?"""
+        return any(
+            sum(times for kind, times in self.faults.items() if kind.split()[0] == name)
+            < least * int(self.plan.minutes)
+            for name, least in LEAST.items()
+        )
 
     @property
     def broken(self) -> tuple[Finding, ...]:
@@ -56,6 +67,7 @@ class Report:
             "faults": sum(self.faults.values()),
             "faults_by_kind": dict(sorted(self.faults.items())),
             **self._figures(verdict),
+            "unheard": verdict.unheard,
             "kills": self.faults.get("kill", 0),
             "freezes": self.faults.get("freeze", 0),
             "recovered": len(self.recovery),
@@ -73,7 +85,7 @@ class Report:
         """How messages ended and what was found, of one channel or of all."""
         return {
             "accepted": share.accepted,
-            **{end: share.ends[end] for end in ENDS},
+            **{end: share.ends[end] for end in get_args(End)},
             **{name: self.verdict.count(kind, channel) for name, kind in FOUND.items()},
             "strays": share.strays,
         }
@@ -103,6 +115,8 @@ class Report:
         if self.slow:
             limit = self.plan.lease + RECOVERY_GRACE
             return f"Nothing was lost or doubled, but recovery took longer than {limit:g} s."
+        if self.thin:
+            return "Nothing was found, but too few faults were inflicted to prove anything."
         return "The promise held."
 
 

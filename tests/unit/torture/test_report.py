@@ -1,6 +1,7 @@
 """The table, the JSON, and whether the promise held."""
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from bots.torture.report import Report, percentile
 
 FIGURES = {
     **{"said": 2, "accepted": 2, "answered": 0, "apologised": 0, "refused": 0, "uncertain": 0},
+    **{"withdrawn": 0, "undeliverable": 0, "stale": 0},
     **{"lost": 0, "duplicates": 0, "swaps": 0, "strays": 0},
 }
 
@@ -47,6 +49,7 @@ def test_the_json_names_every_figure() -> None:
             "apologised": 0,
             "refused": 1,
         },
+        **{"withdrawn": 0, "undeliverable": 0, "stale": 0, "unheard": 0},
         **{"uncertain": 0, "lost": 0, "duplicates": 0, "swaps": 0, "strays": 1, "kills": 1, "recovered": 2},
         **{"recovery_ms": {"p50": 100, "p99": 500}, "seconds": 1.2, "findings": [], "held": True},
         "channels": {
@@ -107,3 +110,18 @@ def test_a_percentile_is_a_value_that_was_measured() -> None:
     assert percentile((), 50) is None
     assert percentile((3.0, 1.0, 2.0), 50) == 2.0
     assert percentile(tuple(map(float, range(1, 201))), 99) == 198.0
+
+
+@pytest.mark.parametrize(
+    ("faults", "held"),
+    [
+        ({"kill": 20, "postgres": 4, "redis flush": 1, "redis kill": 3}, True),
+        ({"kill": 19, "postgres": 4, "redis flush": 4}, False),
+        ({"kill": 20, "postgres": 4, "redis flush": 3}, False),
+        ({}, False),
+    ],
+)
+def test_a_minute_of_all_faults_needs_some(faults: dict[str, int], held: bool) -> None:
+    told = replace(report(), plan=Plan(minutes=1.5), faults=faults)
+    assert told.held is held
+    assert told.as_table().endswith("The promise held.") is held
