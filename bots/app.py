@@ -220,6 +220,8 @@ def _turns(ground: _Ground, house: House, channels: Channels) -> Turns:
         concurrency=rules.concurrency,
         lease_seconds=rules.lease_seconds,
         poll_seconds=rules.poll_seconds,
+        trusted=ground.guard.trusted,
+        doubt=ground.guard.doubt,
     )
 
 

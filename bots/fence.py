@@ -5,6 +5,7 @@ and the rows are in `core/store/fence.py`.
 """
 
 from collections.abc import Sequence
+from time import monotonic
 
 import structlog
 
@@ -16,6 +17,8 @@ from core.store.fence import Fence, PostgresFence
 
 log = structlog.get_logger(__name__)
 
+PATIENCE = 2.0
+"""Seconds without an answer after which the database counts as away."""
 MEND = "look at `parley fence status`, then `parley fence lift`"
 
 
@@ -30,6 +33,17 @@ class Guard:
         self._metrics = metrics
         self._remembered: int | None = None
         self._standing: Fence | None = None
+        self._trusts = False
+        self._asked_at: float | None = None
+
+    def trusted(self) -> bool:
+        """Has the database answered since it was away? What comes back may be another one than what went."""
+        waits = self._asked_at is not None and monotonic() - self._asked_at > PATIENCE
+        return self._trusts and not waits
+
+    def doubt(self) -> None:
+        """It was away: nothing is taken before the next beat."""
+        self._trusts = False
 
     async def start(self) -> None:
         """Raises `StoreUnavailable`."""
@@ -43,7 +57,15 @@ class Guard:
 
     async def _beat(self, *, starts: bool) -> None:
         """What others told Redis until now is remembered for the next beat, as the rule wants it."""
-        beat = await self._fence.beat(self._remembered, starts=starts)
+        self._asked_at = monotonic()
+        try:
+            beat = await self._fence.beat(self._remembered, starts=starts)
+            self._trusts = True
+        except StoreError:
+            self.doubt()
+            raise
+        finally:
+            self._asked_at = None
         told = await self._state.witness(beat.deployment, beat.number)
         self._remembered = max(beat.number, told or 0)
         self._tell(beat.fence)

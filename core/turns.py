@@ -60,7 +60,10 @@ class Turns:
         concurrency: int = 64,
         lease_seconds: float = 30.0,
         poll_seconds: float = 0.25,
+        trusted: Callable[[], bool] = lambda: True,
+        doubt: Callable[[], None] = lambda: None,
     ) -> None:
+        """No work is taken while the database is not `trusted`; `doubt` is called when it was away."""
         self._instance = instance
         self._take = take
         self._journal = journal
@@ -74,6 +77,8 @@ class Turns:
         self._concurrency = concurrency
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
+        self._trusted = trusted
+        self._doubt = doubt
         self._held: dict[UUID, _Held] = {}
         self._offered = 0
         self._draining = False
@@ -91,7 +96,8 @@ class Turns:
         self._offered -= 1
 
     def _room(self) -> int:
-        return 0 if self._draining else self._concurrency - len(self._held) - self._offered
+        closed = self._draining or not self._trusted()
+        return 0 if closed else self._concurrency - len(self._held) - self._offered
 
     def start(self, work: Work) -> None:
         """Work on a conversation whose lease was just taken. The same work twice is started once."""
@@ -201,6 +207,7 @@ class Turns:
             try:
                 await self._claim()
             except StoreError as error:
+                self._doubt()
                 log.warning("sweep failed", error=str(error))
                 await asyncio.sleep(1)
 

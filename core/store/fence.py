@@ -39,6 +39,10 @@ https://www.postgresql.org/docs/current/functions-admin.html"""
 DURABLE = text("""
     SELECT set_config('synchronous_commit', 'on', true)
      WHERE current_setting('synchronous_commit') = 'off'""")
+# What was claimed before anybody knew must not be answered either.
+ALL_LOSE = text("""
+    UPDATE conversations SET lease_token = lease_token + 1, lease_until = clock_timestamp()
+     WHERE id IN (SELECT id FROM conversations WHERE lease_owner IS NOT NULL ORDER BY id FOR UPDATE)""")
 BEAT = """
     INSERT INTO identity AS i (deployment, beat) VALUES (:deployment, 1)
     ON CONFLICT (id) DO UPDATE SET beat = i.beat + 1, beaten_at = clock_timestamp()
@@ -169,6 +173,7 @@ class PostgresFence:
             number, deployment = row.beat, own(row.deployment)
             if reason is not None:
                 await connection.execute(_raised(reason))
+                await connection.execute(ALL_LOSE)
                 number = max(number, remembered or 0) + LEAP
                 # A copy and its origin may share a Redis: neither is a witness of the other.
                 deployment = uuid7() if is_moved(was, now) else deployment

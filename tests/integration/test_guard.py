@@ -9,12 +9,13 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import LogCapture
 
 from bots.fence import Guard, probe
+from core.errors import LeaseLost, StoreError
 from core.observe import Metrics
 from core.state.redis_state import RedisState, open_state
 from core.store import schema
 from core.store.fence import PostgresFence
 from tests.integration.state.talk import PATIENT
-from tests.integration.store.ground import Instance, open_instance
+from tests.integration.store.ground import Instance, begin, open_instance, turn_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,3 +171,32 @@ async def test_the_doctor_looks_at_it(one: Instance, database_url: str) -> None:
     assert "`parley fence status`" in ill.mend
     await schema.downgrade(database_url, "0001")
     assert await look() == []
+
+
+async def test_what_was_claimed_before_anybody_knew_is_lost_with_the_fence(
+    one: Instance, start: Start
+) -> None:
+    guard = (await start()).guard
+    work = await one.work()
+    await one.rows(BACK)
+    await guard.watch()
+    with pytest.raises(LeaseLost):
+        await one.journal.write(begin(work, turn_of(work)))
+
+
+async def test_a_database_that_was_away_is_not_trusted_before_the_next_beat(
+    one: Instance, start: Start
+) -> None:
+    guard = (await start()).guard
+    assert guard.trusted()
+    guard.doubt()
+    assert not guard.trusted()
+    await guard.watch()
+    assert guard.trusted()
+    await one.rows("ALTER TABLE identity RENAME TO elsewhere")
+    with pytest.raises(StoreError):
+        await guard.watch()
+    assert not guard.trusted()
+    await one.rows("ALTER TABLE elsewhere RENAME TO identity")
+    await guard.watch()
+    assert guard.trusted()

@@ -17,14 +17,15 @@ ENDS = "SELECT payload->>'text', state, outcome, turn_id FROM inbox ORDER BY seq
     [
         (timedelta(0), True),
         (timedelta(minutes=20), True),
-        (24 * HOUR - timedelta(seconds=1), True),
-        (24 * HOUR + timedelta(seconds=1), False),
+        (30 * HOUR, True),
+        (720 * HOUR - timedelta(seconds=1), True),
+        (720 * HOUR + timedelta(seconds=1), False),
         (timedelta(days=400), False),
         (timedelta(seconds=-1), False),
         (timedelta(days=-400), False),
     ],
 )
-async def test_a_platform_is_believed_about_the_last_day(
+async def test_a_platform_is_believed_about_the_last_month(
     one: Instance, before: timedelta, believed: bool
 ) -> None:
     accepted = datetime(2026, 3, 29, 12, tzinfo=UTC)
@@ -42,7 +43,7 @@ async def test_waiting_and_taken_messages_tell_when_they_were_asked(one: Instanc
     work = await one.work("chat", sent_at=asked)
     assert work.waiting[0].asked_at == asked
     await one.journal.write(begin(work, turn_of(work)))
-    await one.accept("chat", sent_at=asked - 48 * HOUR)
+    await one.accept("chat", sent_at=asked - 4800 * HOUR)
     await expire(one)
     (taken,) = await two.claim()
     assert taken.unfinished is not None
@@ -60,7 +61,7 @@ async def test_a_closing_covers_what_is_older(one: Instance, end: End) -> None:
     await one.accept("chat", "/help", kind="command", sent_at=now - 4 * HOUR)
     await one.accept("chat", "/stop", kind="stop", sent_at=now - 4 * HOUR)
     await one.accept("chat", "young", sent_at=now - HOUR)
-    await one.accept("chat", "unbelievable", sent_at=now - 100 * HOUR)
+    await one.accept("chat", "unbelievable", sent_at=now - 1000 * HOUR)
     await one.accept("another chat", "old", sent_at=now - 5 * HOUR)
     turn = turn_of(work)
     await one.journal.write(begin(work, turn))

@@ -226,3 +226,12 @@ async def test_what_is_handed_in_while_draining_is_handed_back() -> None:
 
 async def _equals(one: object, other: object) -> bool:
     return one == other
+
+
+async def test_nothing_is_taken_from_a_database_that_is_not_trusted() -> None:
+    takes, books = Takes(), Books()
+    trusted = False
+    async with holding(takes, books, trusted=lambda: trusted) as (turns, _):
+        assert turns.offer() is None
+        trusted = True
+        assert turns.offer() == "me"
