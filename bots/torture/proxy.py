@@ -34,6 +34,7 @@ class Proxy:
         self._host, self._to = host, port
         self._server: asyncio.Server | None = None
         self._connections: set[_Connection] = set()
+        self._taken: set[asyncio.Task[None]] = set()
         self._spell: Spell | None = None
 
     async def __aenter__(self) -> Self:
@@ -44,9 +45,10 @@ class Proxy:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._close_door()
-        for connection in list(self._connections):
-            connection.task.cancel()
-        await asyncio.gather(*(each.task for each in self._connections), return_exceptions=True)
+        taken = list(self._taken)
+        for task in taken:
+            task.cancel()
+        await asyncio.gather(*taken, return_exceptions=True)
 
     @property
     def connections(self) -> int:
@@ -90,12 +92,14 @@ class Proxy:
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        self._taken.add(task)
+        task.add_done_callback(self._taken.discard)
         try:
             there = await self._reach()
-        except OSError:  # the server is away: whoever came must notice
+        except (OSError, asyncio.CancelledError):  # the server is away, or we are: whoever came must notice
             _reset(writer)
             return
-        connection = _Connection(task, (reader, writer), there, lambda: self._spell, self.unanswered)
+        connection = _Connection((reader, writer), there, lambda: self._spell, self.unanswered)
         self._connections.add(connection)
         try:
             with contextlib.suppress(asyncio.CancelledError):
@@ -117,13 +121,11 @@ class _Connection:
 
     def __init__(
         self,
-        task: asyncio.Task[None],
         here: Ends,
         there: Ends,
         spell: Callable[[], Spell | None],
         unanswered: list[bytes],
     ) -> None:
-        self.task = task
         self._here, self._there, self._spell = here, there, spell
         self._unanswered = unanswered
         self._asked = b""
