@@ -182,8 +182,9 @@ def _table(letters: "Sequence[Letter]") -> "Table":
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False)
-    for name in ("id", "begun (UTC)", "channel", "chat", "end", "attempts"):
-        table.add_column(name, no_wrap=True)
+    table.add_column("id", no_wrap=True, min_width=36)  # however narrow the terminal: it is what one copies
+    for name in ("begun (UTC)", "channel", "chat", "end", "attempts"):
+        table.add_column(name, overflow="fold")
     table.add_column("error", overflow="fold", ratio=1)
     for letter in letters:
         begun = f"{letter.started_at:%Y-%m-%d %H:%M:%S}"
