@@ -129,7 +129,8 @@ class Discord:
     TOKEN = "simulated.token.for-torture"
 
     def __init__(self) -> None:
-        self.simulator = DiscordSimulator(token=self.TOKEN, username=BOT)
+        # A long trial starts more gateways than a bot may in a day.
+        self.simulator = DiscordSimulator(token=self.TOKEN, username=BOT, starts_a_day=ENDLESS)
         self._front = ""
 
     def stand_behind(self, url: str) -> None:

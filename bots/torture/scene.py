@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bots.simulators.model import ModelSimulator
-from bots.torture.instances import Instance, gateway_environment
+from bots.torture.instances import Instance, NotStarted, gateway_environment
 from bots.torture.plan import Plan
 from bots.torture.platforms import KNOWN, Discord, Slack, Telegram
 from bots.torture.proxy import Proxy
@@ -93,9 +93,18 @@ class Scene:
     async def all_ready(self) -> None:
         """Return when each instance hears what is said on each platform; a log tells when it begins to."""
         await asyncio.gather(*(instance.until_ready() for instance in self.instances))
-        async with asyncio.timeout(PATIENCE):
-            while any(each.listeners() < len(self.instances) for each in self.platforms.values()):  # noqa: ASYNC110
-                await asyncio.sleep(LOOK_SECONDS)
+        try:
+            async with asyncio.timeout(PATIENCE):
+                while self._unheard():  # noqa: ASYNC110
+                    await asyncio.sleep(LOOK_SECONDS)
+        except TimeoutError:
+            names = ", ".join(self._unheard())
+            raise NotStarted(f"not every instance listens on {names} after {PATIENCE:g} s") from None
+
+    def _unheard(self) -> list[str]:
+        """The platforms on which somebody does not listen yet."""
+        everybody = len(self.instances)
+        return [name for name, platform in self.platforms.items() if platform.listeners() < everybody]
 
     async def delivered(self) -> None:
         """Return when no platform brings anything any more, or too long still does."""
