@@ -119,10 +119,12 @@ class Delivery:
 
     async def confess(self, parts: Sequence[Part], why: str) -> Delivered:
         """Send nothing more of an answer of which nobody knows how much arrived: one line says so. Where that
-        line was tried already, not even this."""
+        line was tried already, it goes on as any part in doubt does."""
         unsent = _unsent(parts)
-        if not unsent or any(part.op == "notice" for part in parts):
+        if not unsent:
             return self.drop(parts, "uncertain", why)
+        if any(part.op == "notice" for part in parts):
+            return await self.deliver(parts, resumed=True)
         marks = [Mark(part_id=part.id, state="uncertain", error=why) for part in unsent]
         notice = _notice(unsent[0], 1 + max(part.part for part in parts))
         await self._write(marks, (notice,))

@@ -219,7 +219,7 @@ class Engine:
             rests_until=turn.rests_until,
             sure=lambda: house.sure(turn.lease),
         )
-        if turn.deliveries > house.rules.attempts + 1:  # even a word about it was too much
+        if turn.deliveries > 2 * house.rules.attempts:  # even a word about it was too much
             return delivery.drop(parts, "uncertain", GIVEN_UP)
         with house.step(turn, Step.DELIVER):
             return await (self._finish(turn, delivery) if turn.is_composed else delivery.deliver(parts))
