@@ -13,9 +13,9 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+from bots.backoff import backoff
 from bots.discord import send
 from bots.discord.cursors import Progress, Step
-from bots.discord.gateway import backoff
 from bots.discord.ids import lowest_id, made_at
 from bots.discord.wire import Line
 from core.errors import Ambiguous, ChannelError, NotSent
@@ -90,7 +90,8 @@ class Gaps:
         """Have all histories looked through, again and again. Nobody waits for that."""
         while True:
             await asyncio.sleep(seconds)
-            self._due |= dict.fromkeys(chat for chat in self._progress.chats() if chat not in self._closed)
+            left_out = self._closed | self._under_way
+            self._due |= dict.fromkeys(chat for chat in self._progress.chats() if chat not in left_out)
             self._wanted.set()
 
     async def fill(self) -> None:

@@ -7,7 +7,6 @@ https://docs.discord.com/developers/events/gateway
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
+from bots.backoff import backoff
 from bots.discord.library import ConnectionClosed, DiscordWebSocket, ReconnectWebSocket
 from bots.discord.wire import Line
 from core.errors import ChannelError, NotSent, Rejected, Unauthorized
@@ -180,9 +180,3 @@ class Gateway:
         elif closed.code != 1000:
             raise Rejected(f"gateway: closed with {closed.code}: {closed.reason}") from closed
         return f"closed with {closed.code}"
-
-
-def backoff(failures: int, span: tuple[float, float]) -> float:
-    """Seconds to wait after so many failures in a row: doubling, up to the most, half of it by chance."""
-    least, most = span
-    return min(most, least * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0)

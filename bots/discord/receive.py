@@ -14,10 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bots.backoff import backoff
 from bots.discord import commands, send
 from bots.discord.cursors import Progress, Step
 from bots.discord.gaps import Fetched, Gaps
-from bots.discord.gateway import Gateway, backoff
+from bots.discord.gateway import Gateway
 from bots.discord.ids import interaction_of
 from bots.discord.translate import (
     is_direct,

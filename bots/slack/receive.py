@@ -8,7 +8,6 @@ https://docs.slack.dev/apis/events-api/using-socket-mode
 
 import asyncio
 import logging
-import random
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -20,9 +19,11 @@ from aiohttp import WSMsgType
 from slack_sdk.socket_mode.request import SocketModeRequest
 from slack_sdk.socket_mode.response import SocketModeResponse
 
+from bots.backoff import backoff
+from bots.proxy import proxy_for
 from bots.slack.errors import translate_error
 from bots.slack.listen import COME_AGAIN, Listener
-from bots.slack.wire import Line, proxy_for
+from bots.slack.wire import Line
 from core.errors import ChannelError, Rejected, Unauthorized, Undeliverable
 from core.points import reach
 
@@ -149,9 +150,3 @@ def read(frame: str) -> dict[str, Any]:
     except orjson.JSONDecodeError:
         return {}
     return message if isinstance(message, dict) else {}
-
-
-def backoff(failures: int, span: tuple[float, float]) -> float:
-    """Seconds to wait after so many failures in a row: doubling, up to the most, half of it by chance."""
-    least, most = span
-    return min(most, least * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0)

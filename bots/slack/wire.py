@@ -6,12 +6,11 @@ https://docs.slack.dev/apis/web-api
 """
 
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bots.proxy import proxy_for
 from bots.slack.errors import translated
 from bots.slack.ids import Me
 from core.errors import Ambiguous, NotSent, Rejected, Undeliverable
@@ -75,13 +74,3 @@ class Line:
             raise Rejected(f"response_url: {status}")
         if not 200 <= status < 300:
             raise Ambiguous(f"response_url: {status}")
-
-
-def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for this address, with its exceptions."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    proxies = getproxies()
-    scheme = {"wss": "https", "ws": "http"}.get(parts.scheme, parts.scheme)
-    return proxies.get(scheme) or proxies.get("all")

@@ -8,7 +8,6 @@ dedupe key. https://core.telegram.org/bots/api#getupdates
 
 import asyncio
 import logging
-import random
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from time import monotonic
@@ -16,6 +15,7 @@ from typing import Any
 
 from telegram import Update
 
+from bots.backoff import backoff
 from bots.telegram.errors import translate_error
 from bots.telegram.translate import translate
 from bots.telegram.wire import Line, Refused
@@ -134,9 +134,3 @@ class Receiver:
         why = "another poller uses this bot's token: " if status == 409 else ""
         log.warning("Telegram gives no updates, next try in %.1f s: %s%s", seconds, why, failed)
         await asyncio.sleep(seconds)
-
-
-def backoff(failures: int, span: tuple[float, float]) -> float:
-    """Seconds to wait after so many failures in a row: doubling, up to the most, half of it by chance."""
-    least, most = span
-    return min(most, least * 2.0 ** min(failures - 1, 16)) * random.uniform(0.5, 1.0)

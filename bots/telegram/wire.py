@@ -12,14 +12,15 @@ import ssl
 from collections.abc import Sequence
 from time import time
 from typing import Any, cast
-from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.parse import quote
 
 import httpx
 import orjson
 from telegram import Bot
 from telegram.error import TelegramError
 from telegram.request import HTTPXRequest
+
+from bots.proxy import proxy_for
 
 TOKEN_MARK = b"TOKEN"
 CONNECT_SECONDS = 5.0
@@ -186,12 +187,3 @@ def _read(payload: bytes) -> dict[str, Any]:
         except ValueError:
             return {}
     return answer if isinstance(answer, dict) else {}
-
-
-def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for this address; httpx asks only for its own transports."""
-    parts = urlsplit(url)
-    if proxy_bypass(parts.hostname or ""):
-        return None
-    proxies = getproxies()
-    return proxies.get(parts.scheme) or proxies.get("all")
