@@ -130,11 +130,7 @@ class Answering:
             wait = chain.after(answer.error, self._clock.monotonic())
             if wait is None or self._clock.monotonic() + wait >= deadline:
                 return replace(answer, text=best)
-            # Not by `wait_for`: before Python 3.12 it forgets a cancellation that comes with the event.
-            with suppress(TimeoutError):
-                async with asyncio.timeout(wait):
-                    await stopped.wait()
-            if stopped.is_set():
+            if await _rested(wait, stopped):
                 return replace(answer, text=best, stopped=True)
             owed = answer.settlement
 
@@ -222,6 +218,15 @@ def _said_nothing(finish: Finish | None) -> ModelError:
     reason = finish.reason if finish else ""
     words = f"the model's answer was empty (it ended by {reason!r})"
     return (ModelUnavailable if reason == "stop" else ModelRefused)(words, code="empty")
+
+
+async def _rested(seconds: float, stopped: asyncio.Event) -> bool:
+    """Wait, or until the person stops it: was it that?"""
+    # Not by `wait_for`: before Python 3.12 it forgets a cancellation that comes with the event.
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stopped.wait()
+    return stopped.is_set()
 
 
 @contextmanager

@@ -24,7 +24,10 @@ class Metrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.registry = registry
         self._count_messages(registry)
+        self._count_sends(registry)
         self._count_turns(registry)
+        self._count_ends(registry)
+        self._count_leases(registry)
         self._count_models(registry)
         self._count_commits(registry)
         self._count_surroundings(registry)
@@ -54,6 +57,8 @@ class Metrics:
             buckets=TURN_BUCKETS,
             registry=registry,
         )
+
+    def _count_sends(self, registry: CollectorRegistry) -> None:
         self.sends = Counter(
             "parley_sends",
             "Calls that put something on a platform, by operation and by how certain the result is.",
@@ -74,26 +79,13 @@ class Metrics:
         )
 
     def _count_turns(self, registry: CollectorRegistry) -> None:
-        self.turns_ended = Counter(
-            "parley_turns_ended", "Turns that ended, by their end.", ("channel", "end"), registry=registry
+        self.turns_running = Gauge(
+            "parley_turns_running", "Turns this instance works on now.", registry=registry
         )
         self.turns_resumed = Counter(
             "parley_turns_resumed",
             "Turns that an earlier holder began and this instance goes on with.",
             ("channel",),
-            registry=registry,
-        )
-        self.turns_given_up = Counter(
-            "parley_turns_given_up",
-            "Turns that failed as often as they may, and got an apology.",
-            ("channel",),
-            registry=registry,
-        )
-        self.turns_overdue = Counter(
-            "parley_turns_overdue",
-            "Turns too old to be answered: late got one apology, stale was closed, doubted was asked before a"
-            " backup was restored.",
-            ("channel", "why"),
             registry=registry,
         )
         self.turns_parked = Counter(
@@ -115,9 +107,26 @@ class Metrics:
             buckets=TURN_BUCKETS,
             registry=registry,
         )
-        self.turns_running = Gauge(
-            "parley_turns_running", "Turns this instance works on now.", registry=registry
+
+    def _count_ends(self, registry: CollectorRegistry) -> None:
+        self.turns_ended = Counter(
+            "parley_turns_ended", "Turns that ended, by their end.", ("channel", "end"), registry=registry
         )
+        self.turns_given_up = Counter(
+            "parley_turns_given_up",
+            "Turns that failed as often as they may, and got an apology.",
+            ("channel",),
+            registry=registry,
+        )
+        self.turns_overdue = Counter(
+            "parley_turns_overdue",
+            "Turns too old to be answered: late got one apology, stale was closed, doubted was asked before a"
+            " backup was restored.",
+            ("channel", "why"),
+            registry=registry,
+        )
+
+    def _count_leases(self, registry: CollectorRegistry) -> None:
         self.leases_held = Gauge(
             "parley_leases_held", "Conversations this instance holds now.", registry=registry
         )

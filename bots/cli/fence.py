@@ -50,16 +50,10 @@ def _run(verb: Coroutine[Any, Any, int]) -> None:
 
 @asynccontextmanager
 async def _fence() -> "AsyncIterator[PostgresFence]":
-    from bots.stores import addresses, open_engine_of, prepare_schema
-    from config.settings import load
+    from bots.cli.database import open_database
     from core.store.fence import PostgresFence
 
-    settings = load()
-    async with (
-        addresses(settings, lambda line: print(line, file=sys.stderr)) as where,
-        open_engine_of(settings, where.database_url) as engine,
-    ):
-        await prepare_schema(engine, where)
+    async with open_database() as engine:
         yield PostgresFence(engine)
 
 

@@ -1,6 +1,5 @@
 """`parley instances`: which gateways share the database that is set, or the private one."""
 
-import sys
 from typing import Any
 
 import orjson
@@ -8,8 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bots.stores import addresses, open_engine_of, prepare_schema
-from config.settings import load
+from bots.cli.database import open_database
 from core.store.instances import PostgresInstances, Seen
 
 COLUMNS = {
@@ -27,12 +25,7 @@ COLUMNS = {
 
 
 async def show(*, as_json: bool) -> int:
-    settings = load()
-    async with (
-        addresses(settings, lambda line: print(line, file=sys.stderr)) as where,
-        open_engine_of(settings, where.database_url) as engine,
-    ):
-        await prepare_schema(engine, where)
+    async with open_database() as engine:
         rows = [row_of(seen) for seen in await PostgresInstances(engine).seen()]
     if as_json:
         print(orjson.dumps({"instances": rows}, option=orjson.OPT_INDENT_2).decode())

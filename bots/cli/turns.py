@@ -3,8 +3,7 @@
 import json
 import re
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, get_args
@@ -15,7 +14,6 @@ from core.rows import End
 
 if TYPE_CHECKING:
     from rich.table import Table
-    from sqlalchemy.ext.asyncio import AsyncEngine
 
     from core.store.letters import Enclosed, Letter
 
@@ -79,24 +77,11 @@ def _run(verb: Coroutine[Any, Any, int]) -> None:
     sys.exit(run_verb(verb))
 
 
-@asynccontextmanager
-async def _engine() -> "AsyncIterator[AsyncEngine]":
-    from bots.stores import addresses, open_engine_of, prepare_schema
-    from config.settings import load
-
-    settings = load()
-    async with (
-        addresses(settings, lambda line: print(line, file=sys.stderr)) as where,
-        open_engine_of(settings, where.database_url) as engine,
-    ):
-        await prepare_schema(engine, where)
-        yield engine
-
-
 async def _list(wanted: Mapping[str, Any], *, as_json: bool) -> int:
+    from bots.cli.database import open_database
     from core.store.letters import PostgresLetters
 
-    async with _engine() as engine:
+    async with open_database() as engine:
         letters = await PostgresLetters(engine).dead(**wanted)
     if as_json:
         print(json.dumps({"turns": [_plain(asdict(letter)) for letter in letters]}, indent=2))
@@ -111,9 +96,10 @@ async def _list(wanted: Mapping[str, Any], *, as_json: bool) -> int:
 
 
 async def _show(prefix: str, *, text: bool, as_json: bool) -> int:
+    from bots.cli.database import open_database
     from core.store.letters import PostgresLetters
 
-    async with _engine() as engine:
+    async with open_database() as engine:
         letters = PostgresLetters(engine)
         letter = await letters.find(prefix)
         enclosed = await letters.open(letter.id)
@@ -125,11 +111,12 @@ async def _show(prefix: str, *, text: bool, as_json: bool) -> int:
 async def _replay(prefix: str) -> int:
     from prometheus_client import CollectorRegistry
 
+    from bots.cli.database import open_database
     from core.observe import Metrics
     from core.store.journal import open_journal
     from core.store.letters import PostgresLetters
 
-    async with _engine() as engine, open_journal(engine, Metrics(CollectorRegistry())) as journal:
+    async with open_database() as engine, open_journal(engine, Metrics(CollectorRegistry())) as journal:
         replay = await PostgresLetters(engine).replay(prefix, journal)
     count = "one message" if replay.messages == 1 else f"{replay.messages} messages"
     print(f"Asked again: {count}." if replay.fresh else "It is being asked again already.")

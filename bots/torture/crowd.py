@@ -16,8 +16,8 @@ from bots.simulators.model.answers import text_of
 from bots.torture.evidence import Said
 from bots.torture.plan import Speech
 from bots.torture.platforms import Platform
+from bots.torture.remains import NUMBER
 
-NUMBER = re.compile(r"\bm(\d+)\b")
 WHOLE = re.compile(r"Answer to (m\d+(?:, m\d+)*)\. .* End of \1\.", re.DOTALL)
 BEGINNING = "Answer"
 LONGEST_LATENCY = 0.6

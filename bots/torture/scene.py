@@ -133,14 +133,8 @@ async def open_scene(plan: Plan, say: Say, home: Path | None) -> AsyncIterator[S
             await stack.enter_async_context(platform.simulator)
         model = await stack.enter_async_context(ModelSimulator())
         links = await _links(stack, stores, platforms, model) if plan.minutes else {}
-        environment = gateway_environment(
-            [platform.environment for platform in platforms.values()],
-            model=_front(links, "model") or model.url,
-            database=_database(links) or stores.database_url,
-            redis=f"redis://127.0.0.1:{links['redis'].port}/0" if links else stores.redis_url,
-            lease=plan.lease,
-        )
         zygote = await stack.enter_async_context(open_zygote()) if plan.minutes else None
+        environment = _environment(plan, links, stores, platforms, model)
         instances = tuple(
             Instance(folder / f"i{n}", environment, plan.channels, zygote)
             for n in range(1, plan.instances + 1)
@@ -186,6 +180,23 @@ async def _links(
     for name, platform in platforms.items():
         platform.stand_behind(_front(links, name))
     return links
+
+
+def _environment(
+    plan: Plan,
+    links: Mapping[str, Proxy],
+    stores: Stores,
+    platforms: Mapping[str, Telegram | Discord | Slack],
+    model: ModelSimulator,
+) -> dict[str, str]:
+    """What an instance is told: the way through the links, where there are any."""
+    return gateway_environment(
+        [platform.environment for platform in platforms.values()],
+        model=_front(links, "model") or model.url,
+        database=_database(links) or stores.database_url,
+        redis=f"redis://127.0.0.1:{links['redis'].port}/0" if links else stores.redis_url,
+        lease=plan.lease,
+    )
 
 
 def _address(url: str) -> tuple[str, int]:
