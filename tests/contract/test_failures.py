@@ -131,7 +131,7 @@ async def test_what_nobody_can_tell_is_ambiguous_and_not_repeated(
 
 @pytest.mark.parametrize("kind", ["slow", "trickle", "accept_then_drop"])
 async def test_an_answer_that_does_not_come_is_not_waited_for_for_ever(bench: Bench, kind: str) -> None:
-    sim, build, method, _ = PLATFORMS[bench.adapter.name](0.1)
+    sim, build, method, _ = PLATFORMS[bench.adapter.name](0.4)
     async with sim:
         channel = build(sim)
         await channel.connect()
