@@ -3,15 +3,17 @@
 Nothing in a test may speak to anything beyond this machine; whoever tries fails loudly.
 """
 
+import gc
 import ipaddress
 import itertools
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from bots.torture.zygote import Zygote, open_zygote
 from core.embedded import Pair, embedded_pair
 from core.store import schema
 
@@ -37,11 +39,29 @@ def _is_loopback(host: str) -> bool:
         return host in ("localhost", "")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is imported and collected stays to the end: looking for garbage in it is a fifth of the time."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 @pytest.fixture(scope="session")
 async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
     """A real Postgres with pgvector and a real Valkey; not flushed to disk, since they die with the tests."""
     async with embedded_pair(tmp_path_factory.mktemp("home"), durable=False) as pair:
         yield pair
+
+
+@pytest.fixture(scope="session")
+async def zygote() -> AsyncIterator[Zygote]:
+    """Forks gateways, each for a fraction of what a start costs."""
+    async with open_zygote() as zygote:
+        yield zygote
 
 
 def named(url: str, database: str) -> str:

@@ -27,8 +27,9 @@ MODULES = (
     *("bots.cli.loop", "bots.cli.serve", "bots.neighbours", "bots.catalog", "core.llm.openai_model"),
     *("bots.telegram.adapter", "bots.discord.adapter", "bots.slack.adapter", "core.store.schema"),
     *("alembic.autogenerate", "alembic.command", "anyio._backends._asyncio", "asyncpg", "certifi"),
-    *("genai_prices.data_snapshot", "httpcore", "httpcore2", "openai", "pydantic.v1", "redis.asyncio"),
-    *("truststore", "uvicorn.lifespan.off", "uvicorn.protocols.http.auto", "uvloop"),
+    *("encodings.idna", "genai_prices.data", "genai_prices.data_snapshot", "httpcore", "httpcore2", "openai"),
+    *("pydantic.v1", "redis.asyncio", "truststore", "typer._adapters", "uvicorn.lifespan.off"),
+    *("uvicorn.protocols.http.auto", "uvloop"),
 )
 """What a gateway would import, those too that it imports late; a module too few costs only time."""
 LONGEST = 1 << 16

@@ -1,15 +1,27 @@
 """The world around a gateway in a process of its own: simulated neighbours, real stores."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bots.simulators.model import ModelSimulator
 from bots.simulators.telegram import TelegramSimulator
+from bots.torture.zygote import Zygote
+from tests.e2e.programs import Gateway, forked
 from tests.world import TOKEN, environment_for, process_environment
 
 KEY = "sk-simulated-key-for-tests"
+
+Start = Callable[[Mapping[str, str]], AbstractAsyncContextManager[Gateway]]
+
+
+@pytest.fixture
+def gateway(zygote: Zygote) -> Start:
+    """Starts gateways with an environment; how one starts by itself is `programs.gateway`."""
+    return partial(forked, zygote)
 
 
 @pytest.fixture

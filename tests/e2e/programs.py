@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 
 import aiohttp
 
+from bots.torture.zygote import Child, Zygote
+
 SECONDS = 30.0
 
 DIE_WITH_PARENT = """
@@ -27,17 +29,18 @@ os.execv(sys.executable, [sys.executable, "-P", "-m", "bots", *sys.argv[1:]])
 
 
 class Program:
-    """One started `parley ...`: what it printed, what it logged, and how it ended."""
+    """One started `parley ...`: what it printed, what it logged, and how it ended. A forked one has only a
+    log."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: Process | Child) -> None:
         self.process = process
         self.printed = ""
         self.log = ""
         self._changed = asyncio.Condition()
-        self._readers = [
-            asyncio.create_task(self._read(process.stdout, "printed")),
-            asyncio.create_task(self._read(process.stderr, "log")),
-        ]
+        streams = {"log": process.stderr}
+        if isinstance(process, Process):
+            streams["printed"] = process.stdout
+        self._readers = [asyncio.create_task(self._read(stream, name)) for name, stream in streams.items()]
 
     async def _read(self, stream: asyncio.StreamReader | None, name: str) -> None:
         assert stream is not None
@@ -80,11 +83,13 @@ class Program:
         return found
 
     async def type(self, text: str) -> None:
+        assert isinstance(self.process, Process)
         assert self.process.stdin is not None
         self.process.stdin.write(text.encode())
         await self.process.stdin.drain()
 
     def end_input(self) -> None:
+        assert isinstance(self.process, Process)
         assert self.process.stdin is not None
         self.process.stdin.close()
 
@@ -137,6 +142,17 @@ P = TypeVar("P", bound=Program)
 
 
 @asynccontextmanager
+async def _until_the_end(program: P) -> AsyncIterator[P]:
+    try:
+        yield program
+    except BaseException:
+        sys.stderr.write(program.log)  # pytest shows it beside the failure
+        raise
+    finally:
+        await program.kill()
+
+
+@asynccontextmanager
 async def _started(
     kind: type[P], arguments: Sequence[str], environment: Mapping[str, str], cwd: Path | None
 ) -> AsyncIterator[P]:
@@ -148,15 +164,11 @@ async def _started(
         env=dict(environment),
         cwd=cwd or environment["PARLEY_HOME"],
     )
-    program = kind(process)
-    try:
-        yield program
-    except BaseException:
-        sys.stderr.write(program.log)  # pytest shows it beside the failure
-        raise
-    finally:
-        await program.kill()
-        program.end_input()
+    async with _until_the_end(kind(process)) as program:
+        try:
+            yield program
+        finally:
+            program.end_input()
 
 
 @asynccontextmanager
@@ -183,7 +195,24 @@ async def finished(
 @asynccontextmanager
 async def gateway(environment: Mapping[str, str]) -> AsyncIterator[Gateway]:
     """`parley run`, up; its web server on a free port unless the environment says otherwise."""
-    around = {"PARLEY_WEB__PORT": "0", **environment}
-    async with _started(Gateway, ["run"], around, None) as program:
-        program.url = (await program.logged("parley runs"))["web"]
+    async with _started(Gateway, ["run"], _on_a_free_port(environment), None) as program:
+        await _up(program)
         yield program
+
+
+@asynccontextmanager
+async def forked(zygote: Zygote, environment: Mapping[str, str]) -> AsyncIterator[Gateway]:
+    """The same, for what is not about the start: it comes from a process that has imported all of it."""
+    folder = Path(environment["PARLEY_HOME"])
+    child = await zygote.fork("run", environment=_on_a_free_port(environment), folder=folder)
+    async with _until_the_end(Gateway(child)) as program:
+        await _up(program)
+        yield program
+
+
+def _on_a_free_port(environment: Mapping[str, str]) -> dict[str, str]:
+    return {"PARLEY_WEB__PORT": "0", **environment}
+
+
+async def _up(program: Gateway) -> None:
+    program.url = (await program.logged("parley runs"))["web"]

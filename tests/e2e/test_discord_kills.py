@@ -8,8 +8,8 @@ import pytest
 from bots.simulators.discord import DiscordSimulator
 from bots.simulators.discord.rest import RecordedCall
 from bots.simulators.model import ModelSimulator
-from tests.e2e.conftest import KEY
-from tests.e2e.programs import SECONDS, gateway
+from tests.e2e.conftest import KEY, Start
+from tests.e2e.programs import SECONDS
 from tests.world import process_environment
 
 STORY = " ".join(f"word{number}" for number in range(1, 30))
@@ -49,7 +49,7 @@ def posts(discord: DiscordSimulator) -> list[RecordedCall]:
 
 @pytest.mark.parametrize("way", ["said", "called"])
 async def test_an_answer_that_was_being_written_is_finished_once(
-    environment: Mapping[str, str], discord: DiscordSimulator, model: ModelSimulator, way: str
+    environment: Mapping[str, str], gateway: Start, discord: DiscordSimulator, model: ModelSimulator, way: str
 ) -> None:
     chat = "ann" if way == "said" else "general"
     model.answer = lambda _: STORY
@@ -78,7 +78,7 @@ async def test_an_answer_that_was_being_written_is_finished_once(
 
 
 async def test_a_part_in_doubt_is_sent_again_and_shown_once(
-    environment: Mapping[str, str], discord: DiscordSimulator, model: ModelSimulator
+    environment: Mapping[str, str], gateway: Start, discord: DiscordSimulator, model: ModelSimulator
 ) -> None:
     """Of three parts the second went out and its receipt was lost with the process: the nonce tells."""
     whole = [letter * 1900 for letter in "abc"]

@@ -19,7 +19,8 @@ from config.settings import load
 from core.delivery import UNSURE
 from core.overdue import TEXTS
 from tests.conftest import execute
-from tests.e2e.programs import SECONDS, finished, gateway
+from tests.e2e.conftest import Start
+from tests.e2e.programs import SECONDS, finished
 from tests.world import running_gateway
 
 DISCORD_TOKEN = "a.simulated.token"
@@ -147,7 +148,7 @@ def answer(messages: object) -> str:
     return "\n\n".join(LONG) if asked == "long" else f"answer to {asked}"
 
 
-async def interrupted(deployment: Deployment) -> None:
+async def interrupted(deployment: Deployment, gateway: Start) -> None:
     """Two answers are done. Then a gateway dies while one part is on its way and two wait behind it, two
     turns are open on both platforms, and one message waits."""
     telegram, discord, model = deployment.telegram, deployment.discord, deployment.model
@@ -170,9 +171,11 @@ async def interrupted(deployment: Deployment) -> None:
     model.faults.clear()
 
 
-async def test_after_a_restore_each_conversation_in_doubt_gets_one_notice(deployment: Deployment) -> None:
+async def test_after_a_restore_each_conversation_in_doubt_gets_one_notice(
+    deployment: Deployment, gateway: Start
+) -> None:
     telegram, discord = deployment.telegram, deployment.discord
-    await interrupted(deployment)
+    await interrupted(deployment, gateway)
     await deployment.back_up()
     async with deployment.running():  # life goes on, and the backup knows nothing of it
         telegram.say("eve", "eve", "q-eve")
@@ -190,16 +193,16 @@ async def test_after_a_restore_each_conversation_in_doubt_gets_one_notice(deploy
     calls = len(deployment.model.calls)
 
     await deployment.restore()
-    async with deployment.running() as gateway:
+    async with deployment.running() as beside:
         await asyncio.sleep(1.1)  # Telegram tells whole seconds: else the next would be before the fence
         telegram.say("fay", "fay", "q-fay")
         discord.say("dot", "dot", "q-dot")
         await deployment.reach(accepted=9)  # the history of Discord tells of q-dora2, too
-        report = await examine(gateway.probes(ask_model=False))
+        report = await examine(beside.probes(ask_model=False))
         fence = next(check for check in report.checks if check.name == "fence")
         assert (report.ready, fence.state) == (True, "failed")
         assert "restored from a dump" in fence.detail
-        assert gateway.registry.get_sample_value("parley_fenced") == 1
+        assert beside.registry.get_sample_value("parley_fenced") == 1
         await see_status(deployment.environment)
         assert (deployment.told(), len(deployment.model.calls)) == (before, calls)
 
@@ -232,13 +235,15 @@ async def see_status(environment: Mapping[str, str]) -> None:
     assert told["since"] == {"messages": 2}
 
 
-async def test_where_nothing_is_missing_it_goes_on_as_if_nothing_had_been(deployment: Deployment) -> None:
+async def test_where_nothing_is_missing_it_goes_on_as_if_nothing_had_been(
+    deployment: Deployment, gateway: Start
+) -> None:
     """Moved to another server, say: the copy is all there is."""
-    await interrupted(deployment)
+    await interrupted(deployment, gateway)
     await deployment.back_up()
     await deployment.restore()
-    async with deployment.running() as gateway:
-        assert gateway.registry.get_sample_value("parley_fenced") == 1
+    async with deployment.running() as beside:
+        assert beside.registry.get_sample_value("parley_fenced") == 1
         lifted = await finished("fence", "lift", "--resume", environment=deployment.environment)
         assert "4 messages in 3 conversations asked before are answered" in lifted.printed
         await deployment.reach(accepted=6, done=6)

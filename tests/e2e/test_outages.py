@@ -9,7 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 from bots.simulators.model import ModelSimulator
 from bots.simulators.telegram import TelegramSimulator
 from tests.e2e.cable import plugged
-from tests.e2e.programs import SECONDS, gateway
+from tests.e2e.conftest import Start
+from tests.e2e.programs import SECONDS
 from tests.e2e.test_telegram_kills import answers
 from tests.servers import running_valkey
 
@@ -19,7 +20,11 @@ AWAY = float(os.environ.get("PARLEY_TEST_OUTAGE_SECONDS", "0"))
 
 
 async def test_postgres_away(
-    environment: dict[str, str], telegram: TelegramSimulator, model: ModelSimulator, database_url: str
+    environment: dict[str, str],
+    gateway: Start,
+    telegram: TelegramSimulator,
+    model: ModelSimulator,
+    database_url: str,
 ) -> None:
     async def said(chat: str, text: str) -> None:
         await telegram.wait_for(lambda seen: seen[-1].text == text, timeout=SECONDS, chat=chat)
@@ -53,7 +58,11 @@ async def test_postgres_away(
 
 
 async def test_told_to_stop_while_postgres_is_away(
-    environment: dict[str, str], telegram: TelegramSimulator, model: ModelSimulator, database_url: str
+    environment: dict[str, str],
+    gateway: Start,
+    telegram: TelegramSimulator,
+    model: ModelSimulator,
+    database_url: str,
 ) -> None:
     place = urlsplit(database_url)
     async with plugged(Path(parse_qs(place.query)["host"][0]) / ".s.PGSQL.5432") as cable:
@@ -69,7 +78,7 @@ async def test_told_to_stop_while_postgres_is_away(
 
 
 async def test_redis_away_and_wiped(
-    environment: dict[str, str], telegram: TelegramSimulator, model: ModelSimulator
+    environment: dict[str, str], gateway: Start, telegram: TelegramSimulator, model: ModelSimulator
 ) -> None:
     async with (
         running_valkey(tcp=True) as valkey,

@@ -14,7 +14,8 @@ import pytest
 from bots.simulators.model import ModelSimulator
 from bots.simulators.slack import SlackSimulator
 from bots.simulators.telegram import TelegramSimulator
-from tests.e2e.programs import SECONDS, Gateway, finished, gateway
+from tests.e2e.conftest import Start
+from tests.e2e.programs import SECONDS, Gateway, finished
 from tests.e2e.test_telegram_kills import answers
 
 SECRET = "simulated"
@@ -51,9 +52,8 @@ class House:
 
 
 @asynccontextmanager
-async def running(environment: Mapping[str, str]) -> AsyncIterator[House]:
-    """Two that receive, two that answer, one for the pages; started one after the other, since each
-    start costs a core for a second."""
+async def running(gateway: Start, environment: Mapping[str, str]) -> AsyncIterator[House]:
+    """Two that receive, two that answer, one for the pages."""
     async with AsyncExitStack() as stack:
 
         async def start(role: str) -> Gateway:
@@ -123,6 +123,7 @@ async def each_is_ready_for_its_own_part(house: House) -> None:
 
 async def test_everybody_is_answered_once_by_those_who_answer(
     environment: dict[str, str],
+    gateway: Start,
     telegram: TelegramSimulator,
     slack: SlackSimulator,
     model: ModelSimulator,
@@ -140,7 +141,7 @@ async def test_everybody_is_answered_once_by_those_who_answer(
             lambda _: [seen.text for seen in slack.seen(chat) if seen.by_bot] == told, timeout=SECONDS
         )
 
-    async with running({**environment, "PARLEY_TURNS__LEASE_SECONDS": "600"}) as house:
+    async with running(gateway, {**environment, "PARLEY_TURNS__LEASE_SECONDS": "600"}) as house:
         slack.use_http(f"{house.poller.url}/webhooks/slack")
         await each_is_ready_for_its_own_part(house)
         for person in PEOPLE:
@@ -179,7 +180,11 @@ async def test_everybody_is_answered_once_by_those_who_answer(
 
 
 async def test_a_stopping_worker_is_seen_to_drain_and_another_goes_on(
-    environment: dict[str, str], telegram: TelegramSimulator, model: ModelSimulator, database_url: str
+    environment: dict[str, str],
+    gateway: Start,
+    telegram: TelegramSimulator,
+    model: ModelSimulator,
+    database_url: str,
 ) -> None:
     """A rolling restart: the new one is there before the old one is gone."""
     async with (

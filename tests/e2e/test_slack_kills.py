@@ -8,8 +8,8 @@ import pytest
 from bots.simulators.model import ModelSimulator
 from bots.simulators.slack import SlackSimulator
 from bots.simulators.slack.api import RecordedCall
-from tests.e2e.conftest import KEY
-from tests.e2e.programs import SECONDS, Gateway, gateway
+from tests.e2e.conftest import KEY, Start
+from tests.e2e.programs import SECONDS, Gateway
 from tests.world import process_environment
 
 STORY = " ".join(f"word{number}" for number in range(1, 30))
@@ -61,7 +61,7 @@ Connect = Callable[[SlackSimulator, Gateway], Awaitable[None]]
 
 @pytest.mark.parametrize("way", list(WAYS))
 async def test_an_answer_that_was_being_written_is_finished_once(
-    environment: Mapping[str, str], slack: SlackSimulator, model: ModelSimulator, way: str
+    environment: Mapping[str, str], gateway: Start, slack: SlackSimulator, model: ModelSimulator, way: str
 ) -> None:
     secret, connected = WAYS[way]
     model.answer = lambda _: STORY
@@ -85,7 +85,7 @@ async def test_an_answer_that_was_being_written_is_finished_once(
 
 
 async def test_a_part_in_doubt_is_found_and_not_repeated(
-    environment: Mapping[str, str], slack: SlackSimulator, model: ModelSimulator
+    environment: Mapping[str, str], gateway: Start, slack: SlackSimulator, model: ModelSimulator
 ) -> None:
     """Of three parts the second went out and its receipt was lost with the process: it is read back."""
     whole = [letter * 3900 for letter in "abc"]

@@ -9,7 +9,8 @@ import pytest
 from bots.simulators.model import ModelSimulator
 from bots.simulators.telegram import TelegramSimulator
 from core.delivery import UNSURE
-from tests.e2e.programs import SECONDS, Gateway, gateway
+from tests.e2e.conftest import Start
+from tests.e2e.programs import SECONDS, Gateway
 
 STORY = " ".join(f"word{number}" for number in range(1, 30))
 QUESTION = "tell me a story"
@@ -79,6 +80,7 @@ async def placeholder_in_flight(scene: Scene) -> None:
 @pytest.mark.parametrize("moment", [unconfirmed, streaming, final_in_flight, placeholder_in_flight])
 async def test_a_new_start_answers_once(
     environment: dict[str, str],
+    gateway: Start,
     telegram: TelegramSimulator,
     model: ModelSimulator,
     moment: Callable[[Scene], Awaitable[None]],
@@ -100,7 +102,7 @@ async def test_a_new_start_answers_once(
 
 
 async def test_a_part_in_doubt_is_not_repeated(
-    environment: dict[str, str], telegram: TelegramSimulator, model: ModelSimulator
+    environment: dict[str, str], gateway: Start, telegram: TelegramSimulator, model: ModelSimulator
 ) -> None:
     """Of three parts the second went out, and nobody knows: one line says so, and `/again` has all."""
     whole = [letter * 4000 for letter in "abc"]
@@ -123,7 +125,7 @@ async def test_a_part_in_doubt_is_not_repeated(
 
 
 async def test_the_other_instance_takes_over_poll_and_turn(
-    environment: dict[str, str], telegram: TelegramSimulator, model: ModelSimulator
+    environment: dict[str, str], gateway: Start, telegram: TelegramSimulator, model: ModelSimulator
 ) -> None:
     model.answer = lambda messages: f"{STORY} {messages[-1]['content']}"
     others, said = ("bea", "cid", "dan"), f"{STORY} meanwhile"

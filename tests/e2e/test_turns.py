@@ -5,11 +5,12 @@ from collections.abc import Mapping
 
 from bots.simulators.model import ModelSimulator
 from bots.simulators.telegram import TelegramSimulator
-from tests.e2e.programs import SECONDS, finished, gateway
+from tests.e2e.conftest import Start
+from tests.e2e.programs import SECONDS, finished
 
 
 async def test_a_dead_letter_is_listed_shown_and_asked_again(
-    environment: Mapping[str, str], telegram: TelegramSimulator, model: ModelSimulator
+    environment: Mapping[str, str], gateway: Start, telegram: TelegramSimulator, model: ModelSimulator
 ) -> None:
     async with gateway(environment) as program:
         model.fault("unauthorized", times=10)

@@ -1,4 +1,4 @@
-"""What the kill cells stand on: one zygote and one ground a session, and all cells of a channel at once."""
+"""What the kill cells stand on: one ground a session, and all cells of a channel at once."""
 
 import logging
 from collections.abc import AsyncIterator, Iterator
@@ -6,14 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from bots.torture.ground import Ground, open_ground
-from bots.torture.zygote import Zygote, open_zygote
 from core.embedded import Pair
-
-
-@pytest.fixture(scope="session")
-async def zygote() -> AsyncIterator[Zygote]:
-    async with open_zygote() as zygote:
-        yield zygote
 
 
 @pytest.fixture(scope="session")
