@@ -55,7 +55,9 @@ class Freeze:
 
     async def inflict(self, scene: Scene) -> None:
         async with scene.victim(self.draw) as victim:
-            await victim.freeze(self.seconds)
+            if (pid := victim.pid) is not None:
+                async with scene.frozen.watch(pid):
+                    await victim.freeze(self.seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

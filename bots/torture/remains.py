@@ -5,7 +5,7 @@ columns. Judging is left to the checks.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
@@ -88,6 +88,11 @@ class InboxRow(InPlace):
     outcome: str | None = "answered"
     turn: str | None
     waited: float = 0.0
+
+
+def named_in(rows: Iterable[InboxRow]) -> tuple[int, ...]:
+    """The numbers of these messages, in order."""
+    return tuple(sorted(int(number) for row in rows for number in NUMBER.findall(row.text)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

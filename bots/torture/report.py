@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, get_args
 
 from bots.torture.checker import Finding, Kind, Share, Verdict
+from bots.torture.frozen import Hands, explains
 from bots.torture.plan import Plan
 from core.rows import End
 
@@ -22,11 +23,13 @@ FOUND: dict[str, Kind] = {"lost": "lost", "duplicates": "duplicate", "swaps": "s
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """The verdict with the times: `recovery` one for each conversation that a dead instance held, `faults`
-    how often each kind was inflicted."""
+    how often each kind was inflicted, `frozen` what each instance had in hand that stood still for longer
+    than its lease."""
 
     plan: Plan
     verdict: Verdict
     faults: Mapping[str, int]
+    frozen: tuple[Hands, ...] = ()
     recovery: tuple[float, ...]
     seconds: float
 
@@ -46,14 +49,20 @@ class Report:
 
     @property
     def broken(self) -> tuple[Finding, ...]:
-        """The findings that nothing excuses. A process that was frozen for longer than its lease may complete
-        the one call that it had begun: of ten freezes one may be seen by that, of fewer none."""
-        excused = self.faults.get("freeze", 0) // FREEZES_FOR_ONE
-        findings = self.verdict.findings
-        doubled = sum(finding.kind in BY_A_FREEZE for finding in findings)
-        if doubled > excused:
-            return findings
-        return tuple(finding for finding in findings if finding.kind not in BY_A_FREEZE)
+        """The findings that nothing excuses."""
+        excused = self.excused
+        return tuple(finding for finding in self.verdict.findings if finding not in excused)
+
+    @property
+    def excused(self) -> tuple[Finding, ...]:
+        """A process that was frozen for longer than its lease may complete the one call that it had begun for
+        what it had in hand: of ten freezes one may be seen by that; where more are, none is excused."""
+        found = tuple(
+            finding
+            for finding in self.verdict.findings
+            if finding.kind in BY_A_FREEZE and any(explains(hands, finding) for hands in self.frozen)
+        )
+        return found if len(found) <= len(self.frozen) // FREEZES_FOR_ONE else ()
 
     @property
     def slow(self) -> bool:
@@ -96,6 +105,7 @@ class Report:
         channels, recovery = figures.pop("channels"), figures.pop("recovery_ms")
         del figures["findings"], figures["held"]
         figures = {**{f"{kind}": times for kind, times in figures.pop("faults_by_kind").items()}, **figures}
+        figures |= {"excused by a freeze": len(self.excused)} if self.excused else {}
         figures |= {"recovery p50 ms": recovery["p50"], "recovery p99 ms": recovery["p99"]}
         width = max(map(len, figures))
         lines = [f"{name:<{width}}  {'-' if value is None else value}" for name, value in figures.items()]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bots.simulators.model import ModelSimulator
+from bots.torture.frozen import Frozen, look_into
 from bots.torture.instances import Instance, NotStarted, gateway_environment
 from bots.torture.plan import Plan
 from bots.torture.platforms import KNOWN, Discord, Slack, Telegram
@@ -47,6 +48,7 @@ class Scene:
     engine: AsyncEngine
     instances: tuple[Instance, ...]
     recovery: Recovery
+    frozen: Frozen
 
     def able(self) -> bool:
         """Could anybody take over now? Not while Postgres or every instance is down, nor while no line leads
@@ -148,6 +150,7 @@ async def open_scene(plan: Plan, say: Say, home: Path | None) -> AsyncIterator[S
             engine=engine,
             instances=instances,
             recovery=Recovery(Database(engine)),
+            frozen=Frozen(look_into(engine), plan.lease),
         )
         scene.recovery.able = scene.able
         for instance in instances:

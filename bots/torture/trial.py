@@ -46,6 +46,7 @@ async def endure(plan: Plan, say: Say, home: Path | None = None) -> Report:
         plan=plan,
         verdict=verdict,
         faults=trial.struck,
+        frozen=tuple(scene.frozen.hands),
         recovery=tuple(scene.recovery.seconds),
         seconds=seconds,
     )

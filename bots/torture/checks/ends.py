@@ -9,7 +9,7 @@ from bots.torture.checks.finding import Finding
 from bots.torture.checks.index import Index
 from bots.torture.crowd import BEGINNING, numbers_of
 from bots.torture.evidence import Said, Shown
-from bots.torture.remains import NUMBER, InboxRow, Place
+from bots.torture.remains import InboxRow, Place, named_in
 from core.rows import End
 
 ENDS = get_args(End)
@@ -22,7 +22,7 @@ def check_ends(index: Index) -> Iterator[Finding]:
     for turn, rows in index.rows_of.items():
         yield from _seen_once(index, rows)
         if any(row.outcome == "apologised" for row in rows):
-            yield from _apologised(index, turn, rows[0])
+            yield from _apologised(index, turn, rows)
         if any(row.outcome == "undeliverable" for row in rows):
             yield from _undeliverable(index, turn, rows[0])
     yield from _refused(index)
@@ -50,8 +50,10 @@ def _ended(index: Index, said: Said, row: InboxRow) -> Iterator[Finding]:
         line = f"{name} counts as answered, and nobody saw an answer"
         yield Finding(kind="lost", invariant="I2", line=line, channel=on)
     elif row.outcome in UNANSWERED and answered:
-        line = f"{name} was {row.outcome} and answered too"
-        yield Finding(kind="duplicate", invariant="I2", line=line, channel=on)
+        line, about = f"{name} was {row.outcome} and answered too", (said.number,)
+        yield Finding(
+            kind="duplicate", invariant="I2", line=line, channel=on, shown_in=row.place, about=about
+        )
     elif row.outcome == "withdrawn" and not said.withdrawn:
         line = f"{name} counts as withdrawn, and nobody deleted it"
         yield Finding(kind="lost", invariant="I2", line=line, channel=on)
@@ -82,21 +84,29 @@ def _in_passing(index: Index, row: InboxRow, shown: Shown) -> bool:
 
 def _seen_once(index: Index, rows: list[InboxRow]) -> Iterator[Finding]:
     """One finding for every answer beyond the first to anything that one turn took."""
-    numbers = sorted(int(number) for row in rows for number in NUMBER.findall(row.text))
+    numbers, here = named_in(rows), rows[0].place
     answers = {id(shown): shown for number in numbers for shown in index.answers_to[number]}
     names = ", ".join(f"m{number}" for number in numbers)
     for _ in range(len(answers) - 1):
         line = f"{names} was answered {len(answers)} times"
-        yield Finding(kind="duplicate", invariant="I2", line=line, channel=rows[0].channel)
+        yield Finding(
+            kind="duplicate", invariant="I2", line=line, channel=here.channel, shown_in=here, about=numbers
+        )
 
 
-def _apologised(index: Index, turn: str, row: InboxRow) -> Iterator[Finding]:
+def _apologised(index: Index, turn: str, rows: list[InboxRow]) -> Iterator[Finding]:
     """One line stands for all that the turn took."""
-    lines = index.told({turn}, row.place)
-    if len(lines) == 1:
-        return
-    line = f"{row.text!r} was apologised for in {len(lines)} lines"
-    yield Finding(kind="duplicate" if lines else "silence", invariant="I2", line=line, channel=row.channel)
+    here = rows[0].place
+    lines = index.told({turn}, here)
+    if len(lines) != 1:
+        yield Finding(
+            kind="duplicate" if lines else "silence",
+            invariant="I2",
+            line=f"{rows[0].text!r} was apologised for in {len(lines)} lines",
+            channel=here.channel,
+            shown_in=here,
+            about=named_in(rows),
+        )
 
 
 def _undeliverable(index: Index, turn: str, row: InboxRow) -> Iterator[Finding]:

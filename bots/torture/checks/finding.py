@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from bots.torture.remains import Place
+
 Invariant = Literal["I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I9", "I10"]
 Kind = Literal[
     "lost", "duplicate", "swap", "foreign", "half", "stray", "silence", "late", "stale", "left",
@@ -25,9 +27,12 @@ INVARIANTS: Final[dict[Invariant, str]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One contradiction of the promise; `channel` where it is one channel's."""
+    """One contradiction of the promise; `channel` where it is one channel's. `shown_in` is where people see
+    what is wrong, if they do, and `about` the numbers of the messages that it answers, as far as known."""
 
     kind: Kind
     invariant: Invariant
     line: str
     channel: str = ""
+    shown_in: Place | None = None
+    about: tuple[int, ...] = ()

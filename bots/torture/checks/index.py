@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bots.torture.crowd import numbers_of
 from bots.torture.evidence import Evidence, Said, Shown
-from bots.torture.remains import NUMBER, InboxRow, PartRow, Place
+from bots.torture.remains import NUMBER, InboxRow, PartRow, Place, named_in
 
 PLACEHOLDER = "…"
 CUT_OFF = re.compile(r"\(cut off: the model stopped in the middle\)[\W_]*\Z")
@@ -23,6 +23,9 @@ class Index:
     def __init__(self, evidence: Evidence) -> None:
         self.evidence = evidence
         self.said: dict[int, Said] = {said.number: said for said in evidence.said}
+        self.quoted: dict[Spot, int] = {
+            (said.channel, said.chat, said.message_id): said.number for said in evidence.said
+        }
         self.rows: dict[int, list[InboxRow]] = defaultdict(list)
         self.rows_of: dict[str, list[InboxRow]] = defaultdict(list)
         self.parts_of: dict[str, list[PartRow]] = defaultdict(list)
@@ -54,8 +57,7 @@ class Index:
 
     def taken(self, shown: Shown) -> tuple[int, ...]:
         """What the turn took to which a shown message belongs by its receipt; nothing where none does."""
-        rows = self.rows_of.get(self.recorded.get(spot(shown), ""), ())
-        return tuple(int(number) for row in rows for number in NUMBER.findall(row.text))
+        return named_in(self.rows_of.get(self.recorded.get(spot(shown), ""), ()))
 
     def order(self, number: int) -> int:
         """The place of an accepted message in its conversation."""

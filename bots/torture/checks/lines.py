@@ -1,7 +1,7 @@
 """I2, I10: what stands beside the answers. One notice for each turn that nobody is sure of, nothing half, and
 nothing that the outbox does not know."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
@@ -9,7 +9,7 @@ from bots.torture.checks.finding import Finding
 from bots.torture.checks.index import Index, spot
 from bots.torture.crowd import BEGINNING
 from bots.torture.evidence import Shown
-from bots.torture.remains import NUMBER, Place
+from bots.torture.remains import NUMBER, InboxRow, Place, named_in
 
 NEVER_FOUND_AGAIN: Final = frozenset({"telegram"})
 """Where neither a key nor a look back tells whether a message that was sent is there."""
@@ -25,23 +25,68 @@ def check_lines(index: Index) -> Iterator[Finding]:
 
 def _notices(index: Index) -> Iterator[Finding]:
     """Where the notice itself was cut short by a kill, it may stand there or not."""
-    doubted = {
-        part.turn
-        for parts in index.parts_of.values()
-        for part in parts
-        if (part.op, part.state) == ("notice", "uncertain")
+    seen, nobodys = _notices_of(index)
+    for shown in nobodys:
+        line = f"a notice stands in {shown.place}, and no turn there lacks one"
+        yield Finding(
+            kind="duplicate", invariant="I2", line=line, channel=shown.channel, shown_in=shown.place
+        )
+    for turn, rows in _uncertain(index).items():
+        names, here = ", ".join(f"m{number}" for number in named_in(rows)), rows[0].place
+        if seen[turn] == 1 or (seen[turn] == 0 and _is_doubted(index, turn)):
+            continue
+        yield Finding(
+            kind="duplicate" if seen[turn] else "silence",
+            invariant="I2",
+            line=f"{seen[turn]} notices stand in {here} for the turn that took {names}",
+            channel=here.channel,
+            shown_in=here,
+            about=named_in(rows),
+        )
+
+
+def _notices_of(index: Index) -> tuple[Counter[str], list[Shown]]:
+    """How many notices each uncertain turn has, and those that are no such turn's. The outbox knows whose a
+    notice is by its receipt; whose receipt was lost is told by what the notice quotes, or else by its place:
+    there it belongs to the first turn whose notice may have gone out and was not seen."""
+    seen: Counter[str] = Counter()
+    nobodys, lost = [], []
+    turns = _uncertain(index)
+    for shown in (line for line in index.lines if line.text in index.evidence.notices):
+        turn = index.recorded.get(spot(shown)) or _quoted(index, shown)
+        if turn is None:
+            lost.append(shown)
+        elif turn in turns and turns[turn][0].place == shown.place:
+            seen[turn] += 1
+        else:
+            nobodys.append(shown)
+    for shown in lost:
+        here = (turn for turn, rows in turns.items() if rows[0].place == shown.place)
+        first = next((turn for turn in here if not seen[turn] and _is_doubted(index, turn)), None)
+        if first is None:
+            nobodys.append(shown)
+        else:
+            seen[first] += 1
+    return seen, nobodys
+
+
+def _uncertain(index: Index) -> dict[str, list[InboxRow]]:
+    """The turns that ended so, in the order accepted, with what they took."""
+    return {
+        turn: rows for turn, rows in index.rows_of.items() if any(row.outcome == "uncertain" for row in rows)
     }
-    turns: dict[Place, set[str | None]] = defaultdict(set)
-    for row in index.evidence.inbox:
-        if row.outcome == "uncertain":
-            turns[row.place].add(row.turn)
-    seen = Counter(line.place for line in index.lines if line.text in index.evidence.notices)
-    for place in turns.keys() | seen.keys():
-        line = f"{seen[place]} notices in {place} for {len(turns[place])} uncertain turns"
-        if seen[place] > len(turns[place]):
-            yield Finding(kind="duplicate", invariant="I2", line=line, channel=place.channel)
-        elif seen[place] < len(turns[place] - doubted):
-            yield Finding(kind="silence", invariant="I2", line=line, channel=place.channel)
+
+
+def _is_doubted(index: Index, turn: str) -> bool:
+    """Is the notice of this turn itself one that may have gone out or not?"""
+    return any((part.op, part.state) == ("notice", "uncertain") for part in index.parts_of[turn])
+
+
+def _quoted(index: Index, shown: Shown) -> str | None:
+    """The turn that took the message which this one quotes."""
+    number = index.quoted.get((shown.channel, shown.chat, shown.reply_to or ""))
+    rows = index.rows[number] if number is not None else []
+    return rows[0].turn if rows else None
 
 
 def _lines(index: Index) -> Iterator[Finding]:
@@ -51,7 +96,7 @@ def _lines(index: Index) -> Iterator[Finding]:
     for shown in index.lines:
         if shown.text.startswith(BEGINNING):
             begun[shown.place, _head(shown)] += 1
-            if _is_doubted(index, shown) and begun[shown.place, _head(shown)] == 1:
+            if _may_be_half(index, shown) and begun[shown.place, _head(shown)] == 1:
                 continue
             line = f"half an answer was left: {shown.text[:60]!r}"
             yield Finding(kind="half", invariant="I2", line=line, channel=shown.channel)
@@ -61,7 +106,15 @@ def _lines(index: Index) -> Iterator[Finding]:
             and (shown.channel, shown.chat) not in doubtful
         ):
             line = f"nobody recorded this line: {shown.text[:60]!r}"
-            yield Finding(kind="duplicate", invariant="I10", line=line, channel=shown.channel)
+            about = tuple(int(number) for number in NUMBER.findall(shown.text))
+            yield Finding(
+                kind="duplicate",
+                invariant="I10",
+                line=line,
+                channel=shown.channel,
+                shown_in=shown.place,
+                about=about,
+            )
 
 
 def _head(shown: Shown) -> str:
@@ -69,7 +122,7 @@ def _head(shown: Shown) -> str:
     return shown.text.partition(".")[0]
 
 
-def _is_doubted(index: Index, shown: Shown) -> bool:
+def _may_be_half(index: Index, shown: Shown) -> bool:
     """Of an answer of which one part may have been lost, the notice takes the place of the rest."""
     numbers = [int(number) for number in NUMBER.findall(_head(shown))]
     ends = [row.outcome for number in numbers for row in index.rows[number]]

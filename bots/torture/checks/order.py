@@ -11,9 +11,15 @@ from bots.torture.remains import Place
 def check_order(index: Index) -> Iterator[Finding]:
     for place, numbers in _said(index).items():
         if place.channel not in index.evidence.reordered:
-            yield from _named("accepted", place, _overtaken(index, numbers))
+            for before, after in _overtaken(index, numbers):
+                line = _out_of_order(place, "accepted", before, after)
+                yield Finding(kind="swap", invariant="I4", line=line, channel=place.channel)
     for place, numbers in _answered(index).items():
-        yield from _named("answered", place, _swapped(index, numbers))
+        for before, after in _swapped(index, numbers):
+            line, about = _out_of_order(place, "answered", before, after), (before, after)
+            yield Finding(
+                kind="swap", invariant="I4", line=line, channel=place.channel, shown_in=place, about=about
+            )
 
 
 def _said(index: Index) -> dict[Place, list[int]]:
@@ -31,10 +37,8 @@ def _answered(index: Index) -> dict[Place, list[int]]:
     return {place: list(numbers) for place, numbers in answered.items()}
 
 
-def _named(how: str, place: Place, pairs: Iterator[tuple[int, int]]) -> Iterator[Finding]:
-    for before, after in pairs:
-        line = f"m{after} was {how} out of order in {place}: m{before} stands before it"
-        yield Finding(kind="swap", invariant="I4", line=line, channel=place.channel)
+def _out_of_order(place: Place, how: str, before: int, after: int) -> str:
+    return f"m{after} was {how} out of order in {place}: m{before} stands before it"
 
 
 def _swapped(index: Index, numbers: Sequence[int]) -> Iterator[tuple[int, int]]:

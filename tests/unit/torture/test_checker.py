@@ -8,7 +8,7 @@ import pytest
 from bots.torture.checker import PLACEHOLDER, Invariant, Kind, check
 from bots.torture.crowd import answer
 from bots.torture.evidence import Ages, Charge, Evidence, Said, Shown
-from bots.torture.remains import InboxRow, LedgerRow, Mention, PartRow, Rollup, TurnState
+from bots.torture.remains import InboxRow, LedgerRow, Mention, PartRow, Place, Rollup, TurnState
 from core.delivery import UNSURE
 
 ANN, BEN, GROUP = "7", "8", "-100"
@@ -422,6 +422,65 @@ def test_one_notice_covers_all_that_its_turn_took() -> None:
     silent = replace(both, shown=[one for one in both.shown if one.chat != BEN])
     other = "I was restored from a backup."
     assert kinds(replace(told(silent, "t3", BEN, other, "notice"), notices=frozenset({other}))) == set()
+
+
+def uncertain(*doubted: str) -> Evidence:
+    """Neither of Ann's two answers is sure to have come; of each turn that is not `doubted` the outbox says
+    that its notice went out."""
+    both = ended(ended(sound(), 1, "uncertain"), 2, "uncertain")
+    notices = [
+        replace(part(turn, ANN, receipt), op="notice", part=2)
+        for turn, receipt in (("t1", "301"), ("t2", "302"))
+    ]
+    lost = [replace(one, state="uncertain", receipt=None) if one.turn in doubted else one for one in notices]
+    return replace(both, parts=[*both.parts, *lost])
+
+
+def noticed(evidence: Evidence, *ids: str, reply_to: str | None = None) -> list[tuple[Kind, tuple[int, ...]]]:
+    """What is found where these notices stand."""
+    lines = [Shown(channel=HERE, chat=ANN, thread="", id=id, text=UNSURE, reply_to=reply_to) for id in ids]
+    findings = check(replace(evidence, shown=[*evidence.shown, *lines])).findings
+    return [(finding.kind, finding.about) for finding in findings]
+
+
+def test_each_uncertain_turn_has_its_own_notice() -> None:
+    assert noticed(uncertain(), "301", "302") == []
+    assert noticed(uncertain(), "301") == [("silence", (2,))]
+
+
+def test_two_notices_for_one_turn_do_not_make_up_for_none_for_another() -> None:
+    again = replace(part("t1", ANN, "303"), op="notice", part=3)
+    doubled = replace(uncertain(), parts=[*uncertain().parts, again])
+    assert noticed(doubled, "301", "303") == [("duplicate", (1,)), ("silence", (2,))]
+    assert noticed(uncertain(), "301", "unknown") == [("duplicate", ()), ("silence", (2,))]
+
+
+def test_a_notice_without_a_receipt_belongs_to_a_turn_whose_notice_was_cut_short() -> None:
+    assert noticed(uncertain("t2"), "301", "unknown") == []
+    assert noticed(uncertain("t2"), "301") == []
+    assert noticed(uncertain("t1", "t2"), "this", "that") == []
+    assert noticed(uncertain("t2"), "301", "this", "that") == [("duplicate", ())]
+
+
+def test_a_notice_without_a_receipt_belongs_to_the_turn_that_it_quotes() -> None:
+    assert noticed(uncertain("t1", "t2"), "this", reply_to="102") == []
+    twice = noticed(uncertain("t1", "t2"), "this", "that", reply_to="102")
+    assert twice == [("duplicate", (2,))]
+
+
+def test_a_notice_of_a_turn_that_is_sure_is_one_too_many() -> None:
+    assert kinds(told(sound(), "t2", ANN, UNSURE, "notice")) == {"duplicate"}
+
+
+def test_what_is_shown_twice_says_where_and_to_what() -> None:
+    (twice,) = check(replace(sound(), shown=[*sound().shown, shown("206", BEN, 3, 4)])).findings
+    assert (twice.shown_in, twice.about) == (Place(HERE, BEN, ""), (3, 4))
+    first, second, *rest = sound().shown
+    (swapped,) = check(replace(sound(), shown=[second, first, *rest])).findings
+    assert (swapped.shown_in, swapped.about) == (Place(HERE, ANN, ""), (2, 1))
+    (row, *_) = sound().inbox
+    (accepted,) = check(replace(sound(), inbox=[*sound().inbox, row])).findings
+    assert accepted.shown_in is None, "no call of a frozen process does that"
 
 
 def test_an_instance_that_does_not_stop_in_order_is_found() -> None:

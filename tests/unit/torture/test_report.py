@@ -6,7 +6,9 @@ from dataclasses import replace
 import pytest
 
 from bots.torture.checker import Finding, Kind, Share, Verdict
+from bots.torture.frozen import Hands
 from bots.torture.plan import Plan
+from bots.torture.remains import Place
 from bots.torture.report import Report, percentile
 
 FIGURES = {
@@ -16,7 +18,10 @@ FIGURES = {
 }
 
 
-def report(*findings: Finding, recovery: tuple[float, ...] = (), freezes: int = 0) -> Report:
+HERE, THERE = Place("telegram", "7", ""), Place("telegram", "8", "")
+
+
+def report(*findings: Finding, recovery: tuple[float, ...] = (), frozen: tuple[Hands, ...] = ()) -> Report:
     verdict = Verdict(
         accepted=4,
         ends=Counter(answered=3, refused=1),
@@ -27,11 +32,12 @@ def report(*findings: Finding, recovery: tuple[float, ...] = (), freezes: int = 
             "slack": Share(said=2, accepted=2, ends=Counter(answered=1, refused=1), strays=1),
         },
     )
-    faults = {"kill": 1, **({"freeze": freezes} if freezes else {})}
+    faults = {"kill": 1, **({"freeze": len(frozen)} if frozen else {})}
     return Report(
         plan=Plan(messages=4, kills=1, seed=9),
         verdict=verdict,
         faults=faults,
+        frozen=frozen,
         recovery=recovery,
         seconds=1.25,
     )
@@ -69,19 +75,61 @@ def test_one_finding_breaks_the_promise() -> None:
     ]
 
 
+TWICE = Finding(kind="duplicate", invariant="I2", line="m1", shown_in=HERE, about=(1,))
+SWAPPED = Finding(kind="swap", invariant="I4", line="m1", shown_in=HERE, about=(2, 1))
+
+
+def frozen(times: int, hands: Hands) -> tuple[Hands, ...]:
+    """So many freezes, of which the last one stopped somebody with this in hand."""
+    return (*({},) * (times - 1), hands)
+
+
 def test_each_ten_freezes_excuse_one_line_too_many_and_fewer_none() -> None:
-    twice = Finding(kind="duplicate", invariant="I2", line="m1")
-    swapped = Finding(kind="swap", invariant="I4", line="m1")
-    assert not report(twice).held
-    assert not report(twice, freezes=9).held
-    assert report(twice, freezes=10).held
-    assert not report(twice, swapped, freezes=19).held
-    assert report(twice, swapped, freezes=20).held
+    had = {HERE: frozenset({1, 9})}
+    assert not report(TWICE).held
+    assert not report(TWICE, frozen=frozen(9, had)).held
+    assert report(TWICE, frozen=frozen(10, had)).held
+    assert report(SWAPPED, frozen=frozen(10, had)).held
+    assert not report(TWICE, SWAPPED, frozen=frozen(19, had)).held
+    assert report(TWICE, SWAPPED, frozen=frozen(20, had)).held
+
+
+@pytest.mark.parametrize(
+    "finding",
+    [
+        replace(TWICE, shown_in=THERE),
+        replace(SWAPPED, shown_in=THERE),
+        replace(TWICE, shown_in=None),
+        replace(TWICE, about=(3,)),
+        replace(TWICE, shown_in=THERE, about=()),
+    ],
+    ids=["another place", "swapped elsewhere", "not seen", "another message", "a line elsewhere"],
+)
+def test_what_no_frozen_process_had_in_hand_is_not_excused(finding: Finding) -> None:
+    told = report(finding, frozen=frozen(100, {HERE: frozenset({1})}))
+    assert not told.held
+    assert told.broken == (finding,)
+
+
+def test_a_line_that_names_no_message_is_excused_where_a_frozen_process_spoke() -> None:
+    line = replace(TWICE, about=())
+    assert report(line, frozen=frozen(10, {HERE: frozenset({1})})).held
+
+
+def test_what_is_excused_is_still_counted_and_told() -> None:
+    told = report(TWICE, frozen=frozen(10, {HERE: frozenset({1})}))
+    assert told.as_json()["duplicates"] == 1
+    assert told.as_json()["held"]
+    lines = told.as_table().splitlines()
+    assert "duplicate: m1" in lines
+    assert [line.split()[-1] for line in lines if line.startswith("excused by a freeze")] == ["1"]
+    assert "excused" not in report().as_table()
 
 
 @pytest.mark.parametrize("kind", ["lost", "half", "foreign", "stray", "silence", "left", "ledger", "exit"])
 def test_no_freeze_excuses_anything_else(kind: Kind) -> None:
-    assert not report(Finding(kind=kind, invariant="I2", line="m2"), freezes=100).held
+    finding = replace(TWICE, kind=kind)
+    assert not report(finding, frozen=frozen(100, {HERE: frozenset({1})})).held
 
 
 def test_the_table_has_a_row_for_each_channel() -> None:
