@@ -172,7 +172,9 @@ class Metrics:
             registry=registry,
         )
         self.commit_queue = Gauge(
-            "parley_commit_queue", "Writes that wait for the next group commit.", registry=registry
+            "parley_commit_queue",
+            "Writes that are not durable yet: they wait, or are in the commit under way.",
+            registry=registry,
         )
         self.commit_retries = Counter(
             "parley_commit_retries", "Group commits tried again, by reason.", ("reason",), registry=registry

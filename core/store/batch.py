@@ -1,9 +1,9 @@
 """Group commit: what queued while the last commit was in flight becomes the next one.
 
 There is no timer, so an idle gateway commits at once and a busy one in large batches. The queue is
-bounded: when it is full, whoever submits waits, first come, first served. One bad row fails alone; a
-batch whose outcome is unknown is repeated as it is, which is safe because every id in it was made
-before. Whoever stops waiting for its result does not stop its rows.
+bounded: when it is full, whoever submits waits, first come, first served, or is refused where nothing bounds
+how many would wait. One bad row fails alone; a batch whose outcome is unknown is repeated as it is, which is
+safe because every id in it was made before. Whoever stops waiting for its result does not stop its rows.
 
 The idea and its figures: group commit as in DeWitt et al., "Implementation Techniques for Main
 Memory Database Systems" (SIGMOD 1984).
@@ -50,6 +50,7 @@ class GroupCommit(Generic[Row, Result]):
         self._backoff = backoff
         self._on_retry = on_retry
         self._queue: deque[_Entry[Row, Result]] = deque()
+        self._under_way = 0
         self._filled = asyncio.Event()
         self._closing = False
         self._writer: asyncio.Task[None] | None = None
@@ -74,9 +75,16 @@ class GroupCommit(Generic[Row, Result]):
         """How many rows have not been sent yet."""
         return len(self._queue)
 
-    async def submit(self, row: Row) -> Result:
-        """Queue a row and wait until it is durable. Raises `StoreUnavailable` when the queue is closed,
-        and whatever refused this row."""
+    @property
+    def unwritten(self) -> int:
+        """How many rows are not known to be durable: those that wait, and those of the batch under way."""
+        return len(self._queue) + self._under_way
+
+    async def submit(self, row: Row, *, waits_for_room: bool = True) -> Result:
+        """Queue a row and wait until it is durable. Raises `StoreUnavailable` when the queue is closed, or
+        full where nobody `waits_for_room`, and whatever refused this row."""
+        if not waits_for_room and self._room.locked():  # those who wait for room come first
+            raise StoreUnavailable(f"{len(self._queue)} writes wait already: there is no room for another")
         await self._room.acquire()
         if self._closing:
             self._room.release()
@@ -89,6 +97,7 @@ class GroupCommit(Generic[Row, Result]):
     async def _write_all(self) -> None:
         while await self._has_some():
             batch = self._next()
+            self._under_way = len(batch)
             try:
                 await self._write(batch)
             except Exception as error:  # a fault of ours fails who met it, never the writer
@@ -96,6 +105,8 @@ class GroupCommit(Generic[Row, Result]):
             except BaseException:
                 _fail(batch, StoreUnavailable("the gateway stopped before this was known to be written"))
                 raise
+            finally:
+                self._under_way = 0
 
     async def _has_some(self) -> bool:
         """Wait for rows; False when there are none and none will come."""

@@ -46,8 +46,11 @@ class PostgresJournal:
         self.queue: GroupCommit[_Write, Found]
 
     async def accept(self, arrival: Arrival) -> Accepted:
+        """Platforms bring as many as they like, and bring again what was not taken: while the queue is full,
+        nothing more is."""
         n = next(self._numbers)
-        return encode.accepted(await self.queue.submit(_Write(n, encode.arrival_rows(n, arrival))))
+        write = _Write(n, encode.arrival_rows(n, arrival))
+        return encode.accepted(await self.queue.submit(write, waits_for_room=False))
 
     async def write(self, writing: Writing) -> Work | None:
         n = next(self._numbers)
@@ -67,7 +70,6 @@ class PostgresJournal:
         found = await self._connection.fetch(COMMIT, encode.join([write.rows for write in batch]))
         self._metrics.commit_seconds.observe(time.perf_counter() - began)
         self._metrics.commit_rows.observe(len(batch))
-        self._metrics.commit_queue.set(self.queue.waiting)
         results: dict[int, Found] = {row[0]: orjson.loads(row[1]) for row in found}
         return [results.get(write.n, None if write.line is None else {}) for write in batch]
 
@@ -88,6 +90,7 @@ async def open_journal(
         on_retry=lambda reason: metrics.commit_retries.labels(reason=reason.partition(":")[0]).inc(),
     )
     journal.queue = queue
+    metrics.commit_queue.set_function(lambda: queue.unwritten)
     try:
         async with queue:
             yield journal

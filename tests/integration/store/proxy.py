@@ -1,4 +1,5 @@
-"""A unix-socket proxy before Postgres that can lose one request or one answer, and with it the connection.
+"""A unix-socket proxy before Postgres that can lose one request or one answer, and with it the connection;
+or be away for a while.
 
 It loses an answer only when the server has said that it is ready for the next query, which is after the
 commit (https://www.postgresql.org/docs/current/protocol-flow.html).
@@ -24,12 +25,27 @@ class Proxy:
     def __init__(self, server: Path) -> None:
         self._server = server
         self._loss: Loss | None = None
+        self._away = False
+        self._writers: set[asyncio.StreamWriter] = set()
         self.lost = 0
+
+    def go_away(self) -> None:
+        """Break off every connection, and whatever is made from now on."""
+        self._away = True
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def come_back(self) -> None:
+        self._away = False
 
     def lose(self, loss: Loss) -> None:
         self._loss = loss
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._away:
+            writer.transport.abort()
+            return
+        self._writers.add(writer)
         server_reader, server_writer = await asyncio.open_unix_connection(self._server)
         answers = asyncio.create_task(self._pass_answers(server_reader, writer))
         try:
@@ -42,6 +58,7 @@ class Proxy:
             answers.cancel()
             server_writer.close()
             writer.close()
+            self._writers.discard(writer)
 
     async def _pass_answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(65536):

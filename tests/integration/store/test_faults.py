@@ -1,7 +1,7 @@
 """Group commit when things go wrong: lost answers, killed backends, deadlocks, locks, full queues."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import StoreUnavailable
+from core.rows import Writing
 from core.store.batch import GroupCommit
 from core.store.database import PoolSize
 from tests.integration.store.ground import SMALL, Instance, open_instance, turn_of, whole_turn
@@ -178,21 +179,30 @@ async def test_who_stops_waiting_still_commits_and_the_writer_lives(one: Instanc
     assert await order(one, "chat") == ["first", *map(str, range(20)), "last"]
 
 
-async def test_a_full_queue_holds_callers_back_and_keeps_their_order(
-    database_url: str, one: Instance
-) -> None:
-    await one.accept("chat", "first")
-    async with open_instance(database_url, "two", room=3, most=2) as two:
-        await two.accept("warm-up")
-        async with locked(one, "chat"):
-            tasks = [asyncio.create_task(two.accept("chat", str(n))) for n in range(30)]
-            await blocked(one)
-            assert two.journal.queue.waiting == 3
-            assert not any(task.done() for task in tasks)
-            tasks[10].cancel()
+async def test_a_full_queue_holds_turns_back_and_keeps_their_order() -> None:
+    """And what arrives is refused, also when it would only stand in line behind those."""
+    written: list[str] = []
+    go_on = asyncio.Event()
+
+    async def commit(rows: Sequence[str]) -> Sequence[str]:
+        await go_on.wait()
+        written.extend(rows)
+        return rows
+
+    async with GroupCommit[str, str](commit, room=3, most=2) as queue:
+        tasks = [asyncio.create_task(queue.submit(str(n))) for n in range(30)]
+        while queue.unwritten < 5:  # noqa: ASYNC110 - a queue has no event
+            await asyncio.sleep(0)
+        assert (queue.waiting, queue.unwritten) == (3, 5)
+        assert not any(task.done() for task in tasks)
+        with pytest.raises(StoreUnavailable, match="3 writes wait already"):
+            await queue.submit("arrival", waits_for_room=False)
+        tasks[10].cancel()
+        go_on.set()
         await asyncio.gather(*tasks, return_exceptions=True)
-        assert two.journal.queue.waiting == 0
-    assert await order(one, "chat") == ["first", *(str(n) for n in range(30) if n != 10)]
+        assert queue.unwritten == 0
+        await queue.submit("arrival", waits_for_room=False)
+    assert written == [*(str(n) for n in range(30) if n != 10), "arrival"]
 
 
 async def test_leaving_writes_what_is_queued(database_url: str, one: Instance) -> None:
@@ -205,16 +215,17 @@ async def test_leaving_writes_what_is_queued(database_url: str, one: Instance) -
 
 async def test_leaving_does_not_wait_for_ever(database_url: str, one: Instance) -> None:
     """What could not be written in time is told so; what waited for room in the queue as well."""
-    await one.accept("chat")
+    work = await one.work("chat")
+    late = Writing(lease=work.lease, turn=turn_of(work))
     async with locked(one, "chat"):
         async with open_instance(database_url, "two", drain_seconds=0.1, room=3, most=2) as two:
-            tasks = [asyncio.create_task(two.accept("chat")) for _ in range(30)]
+            tasks = [asyncio.create_task(two.journal.write(late)) for _ in range(30)]
             await blocked(one)
         found = await asyncio.gather(*tasks, return_exceptions=True)
         assert {type(each) for each in found} == {StoreUnavailable}
         with pytest.raises(StoreUnavailable):
             await two.accept("chat")
-    assert await one.one("SELECT count(*) FROM inbox") == 1
+    assert await one.one("SELECT count(*) FROM turns") == 0
 
 
 async def test_a_fault_of_our_own_does_not_end_the_writer() -> None:
