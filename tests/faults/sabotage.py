@@ -11,7 +11,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -27,6 +29,7 @@ from bots.torture.crowd import Answerer, Crowd
 from bots.torture.evidence import Evidence, gather
 from bots.torture.plan import Speech
 from bots.torture.platforms import Telegram
+from bots.torture.proxy import Proxy
 from core.store.database import open_engine
 from tests.world import settings_for
 
@@ -39,7 +42,12 @@ AGING = """
       NEW.sent_at := NEW.accepted_at;
       RETURN NEW;
     END $$"""
+ASKED = "SELECT EXISTS (SELECT FROM model_calls)"
+ROBBED = "UPDATE conversations SET lease_until = now() - interval '1 second', wake_at = now()"
 AGED = "CREATE TRIGGER aged BEFORE INSERT ON inbox FOR EACH ROW EXECUTE FUNCTION aged()"
+
+ALONE = {"PARLEY_TURNS__CONCURRENCY": "1", "PARLEY_TURNS__LEASE_SECONDS": "600"}
+"""No lease runs out by itself, and who works on a conversation takes no other."""
 
 Build = Callable[..., TelegramChannel]
 
@@ -55,13 +63,12 @@ class Sabotage:
     environment: Mapping[str, str] | None = None
     adapter: Build = TelegramChannel
     stream: bool = True
-    gateways: int = 1
-    thinks: float = 0.05
-    says: int = 7
     patience: float = 20.0
     """Seconds without any progress after which nothing more is expected: some are never done."""
     dies: bool = False
     """The first gateway dies as soon as it has acknowledged everything."""
+    robbed: bool = False
+    """The first gateway hears nothing of its model until another, which took its lease, has answered."""
 
 
 NOTHING = Sabotage()
@@ -77,15 +84,11 @@ def speeches() -> list[Speech]:
 
 
 class Prompt(Answerer):
-    """Thinks for as long as the trial wants, and speaks fast."""
-
-    def __init__(self, model: ModelSimulator, seconds: float) -> None:
-        super().__init__(model, seed=1)
-        self._seconds = seconds
+    """Thinks for a moment, and speaks fast."""
 
     def __call__(self, messages: Sequence[dict[str, Any]]) -> str:
         said = super().__call__(messages)
-        self._model.latency, self._model.tokens_per_second = self._seconds, 400.0
+        self._model.latency, self._model.tokens_per_second = 0.05, 400.0
         return said
 
 
@@ -132,14 +135,14 @@ class Stage:
                 await connection.exec_driver_sql(AGED)
 
     @asynccontextmanager
-    async def gateway(self, sabotage: Sabotage) -> AsyncIterator[None]:
-        """One gateway that receives, in this process."""
+    async def gateway(self, sabotage: Sabotage, model_url: str = "") -> AsyncIterator[None]:
+        """One gateway that receives, in this process; leaving, it finishes what it does."""
         simulator = self.platform.simulator
         settings = settings_for(
             self.folder,
             {
                 **self.platform.environment,
-                "OPENAI_BASE_URL": f"{self.model.url}/v1",
+                "OPENAI_BASE_URL": f"{model_url or self.model.url}/v1",
                 "PARLEY_MODEL": "simulated",
                 "PARLEY_TURNS__MERGE_MAX": "1",
                 **(sabotage.environment or {}),
@@ -160,6 +163,28 @@ class Stage:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
         await adapter.close()
+
+    @asynccontextmanager
+    async def robbed(self, sabotage: Sabotage) -> AsyncIterator[None]:
+        """A gateway that asks its model and hears nothing until another has taken its lease and, when this
+        is left, answered. Neither holds more than one conversation, so it is the other that takes it."""
+        async with Proxy("127.0.0.1", urlsplit(self.model.url).port or 0) as line:
+            deaf = asyncio.create_task(line.toxic("timeout", 3600, Random(1)))
+            async with self.gateway(sabotage, f"http://127.0.0.1:{line.port}"):
+                await self.asked()
+                async with self.engine.begin() as connection:
+                    await connection.exec_driver_sql(ROBBED)
+                async with self.gateway(sabotage):
+                    yield
+                deaf.cancel()
+
+    async def asked(self) -> None:
+        """Return when a model was asked; rows tell nobody."""
+        while True:
+            async with self.engine.connect() as connection:
+                if await connection.scalar(text(ASKED)):
+                    return
+            await asyncio.sleep(0.02)
 
     async def quiet(self, messages: int, patience: float) -> None:
         """Return when all is done, or nothing moves any more."""
@@ -185,19 +210,15 @@ async def small_trial(
         stack.push_async_callback(stage.engine.dispose)
         stack.enter_context(stage.logging())
         simulator = await stack.enter_async_context(stage.platform.simulator)
-        model.answer = answerer = Prompt(model, sabotage.thinks)
+        model.answer = answerer = Prompt(model, seed=1)
         await stage.build(sabotage)
-        crowd, said = Crowd({"telegram": stage.platform}), speeches()[: sabotage.says]
+        crowd, said = Crowd({"telegram": stage.platform}), speeches()
+        await crowd.speak(said)
         if sabotage.dies:
             async with stage.gateway(sabotage):
-                await crowd.speak(said)
                 await simulator.wait_for(lambda _: _confirmed(simulator.calls) >= FIRST_ID + len(said))
             sabotage = replace(sabotage, adapter=TelegramChannel)
-        async with AsyncExitStack() as gateways:
-            for _ in range(sabotage.gateways):
-                await gateways.enter_async_context(stage.gateway(sabotage))
-            if not crowd.said:
-                await crowd.speak(said)
+        async with (stage.robbed if sabotage.robbed else stage.gateway)(sabotage):
             await stage.quiet(len(said), sabotage.patience)
         evidence = await gather(
             stage.engine,

@@ -22,7 +22,7 @@ from bots.torture.platforms import Telegram
 from core.messages import Account, Identity, InboundMessage, OutboundMessage, Place
 from core.ports import Accept
 from core.store.database import open_engine
-from tests.faults.sabotage import NOTHING, Sabotage, small_trial
+from tests.faults.sabotage import ALONE, NOTHING, Sabotage, small_trial
 
 
 class Forgets(TelegramChannel):
@@ -87,15 +87,7 @@ class Talks(TelegramChannel):
 
 
 NEWEST_FIRST = (("parley_work_v1", "ORDER BY w.first DESC, w.seq)", "ORDER BY w.first DESC, w.seq DESC)"),)
-NO_TOKEN = (("parley_commit_v1", "c.lease_token = l.token AND", ""),)
-NO_HEARTBEAT = (
-    (
-        "parley_renew_v1",
-        "lease_until = clock_timestamp() + make_interval(secs => lease_seconds)",
-        "lease_until = c.lease_until",
-    ),
-    ("parley_renew_v1", "c.lease_token <> h.token OR c.lease_owner <> instance", "false"),
-)
+NO_TOKEN = (("parley_commit_v1", "AND c.lease_token = l.token AND c.lease_owner IS NOT NULL", ""),)
 NOBODY_WAKES = (("parley_close_v1", "AND i.state <> 'done') AS waits", "AND false) AS waits"),)
 EACH_CALL_TWICE = (("parley_commit_v1", "sum(s.completion_tokens)", "2 * sum(s.completion_tokens)"),)
 NO_RESERVATION = (
@@ -106,8 +98,6 @@ NO_RESERVATION = (
     ),
 )
 NOTHING_IS_OLD = (("parley_asked_at_v1", "THEN sent_at ELSE accepted_at END", "THEN now() ELSE now() END"),)
-
-SHORT = {"PARLEY_TURNS__LEASE_SECONDS": "1"}
 
 KEEPS_THE_TOKEN = (("parley_commit_v1", "x.content, x.model", f"x.content || ' {Telegram.TOKEN}', x.model"),)
 TOO_LITTLE = (("parley_commit_v1", "x.reserved_prompt, x.reserved_completion", "x.reserved_prompt, 1"),)
@@ -120,12 +110,7 @@ PLANTED: dict[str, tuple[Sabotage, Invariant]] = {
     "late": (Sabotage(age="20 minutes", pieces=NOTHING_IS_OLD), "I2"),
     "ack before commit": (Sabotage(adapter=AcknowledgesFirst, dies=True, patience=1.0), "I3"),
     "lost wake-up": (Sabotage(pieces=NOBODY_WAKES, patience=1.0), "I1"),
-    "missing fence": (
-        Sabotage(
-            pieces=NO_TOKEN + NO_HEARTBEAT, environment=SHORT, gateways=2, stream=False, thinks=1.4, says=2
-        ),
-        "I2",
-    ),
+    "missing fence": (Sabotage(pieces=NO_TOKEN, robbed=True, environment=ALONE, stream=False), "I2"),
     "double bill": (Sabotage(pieces=EACH_CALL_TWICE), "I6"),
     "lost reservation": (Sabotage(pieces=NO_RESERVATION), "I10"),
     "reservation too small": (Sabotage(pieces=TOO_LITTLE), "I7"),
@@ -148,6 +133,16 @@ async def test_so_is_one_that_comes_late(
     verdict, _ = await small_trial(tmp_path, database_url, redis_url, Sabotage(age=age))
     assert verdict.findings == ()
     assert verdict.ends == {end: 7}
+
+
+async def test_so_is_one_that_was_robbed_of_its_lease(
+    tmp_path: Path, database_url: str, redis_url: str
+) -> None:
+    verdict, _ = await small_trial(
+        tmp_path, database_url, redis_url, Sabotage(robbed=True, environment=ALONE, stream=False)
+    )
+    assert verdict.findings == ()
+    assert verdict.ends == {"answered": 7}
 
 
 @pytest.mark.parametrize("bug", PLANTED)

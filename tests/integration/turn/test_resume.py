@@ -161,6 +161,7 @@ async def test_what_was_handed_on_is_finished_by_the_next_in_the_same_message(
         async with running_gateway(settings):
             telegram.say("ann", "ann", "hello")
             placeholder = await telegram.next_answer("ann")
+            await model.wait_for(lambda calls: len(calls) == 1)  # it is asked beside the placeholder
         assert placeholder.text == "…"
         model.latency = 0.0
         async with running_gateway(settings):
