@@ -38,7 +38,6 @@ from core.llm.models import Models
 from core.llm.prices import PriceBook
 from core.llm.tokens import ByteTokens
 from core.observe import Metrics
-from core.rows import Lease
 from core.store import schema
 from core.store.fence import PostgresFence
 from core.store.instances import Instance
@@ -82,7 +81,7 @@ async def open_gateway(
     async with AsyncExitStack() as stack:
         ground = await stack.enter_async_context(_open_ground(settings, where, word_seconds))
         channels = _channels(ground, lambda: inbox)
-        house = _house(ground, channels, watch, lambda lease: turns.sure(lease))
+        house = _house(ground, channels, watch, lambda: turns)
         turns = _turns(ground, house, channels)
         inbox = _inbox(ground, turns)
         gateway = Gateway(
@@ -172,7 +171,7 @@ def _channels(ground: _Ground, inbox: Callable[[], Inbox]) -> Channels:
     )
 
 
-def _house(ground: _Ground, channels: Channels, watch: Watch, sure: Callable[[Lease], bool]) -> House:
+def _house(ground: _Ground, channels: Channels, watch: Watch, turns: Callable[[], Turns]) -> House:
     settings, stores = ground.settings, ground.stores
     clock, tokens, ledger = ground.clock, ByteTokens(), Ledger(prices=ground.prices)
     gate = Gate(
@@ -200,7 +199,8 @@ def _house(ground: _Ground, channels: Channels, watch: Watch, sure: Callable[[Le
         metrics=ground.metrics,
         rules=from_settings.rules(settings),
         watch=watch,
-        sure=sure,
+        sure=lambda lease: turns().sure(lease),
+        prove=lambda lease: turns().prove(lease),
     )
 
 

@@ -12,7 +12,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Literal
 
 import structlog
@@ -35,6 +34,10 @@ PAUSES = (0.3, 1.0, 3.0)
 """Seconds between the attempts that a holder makes itself."""
 PATIENCE = 10.0
 """Longer waits than this (seconds) park the conversation instead of holding it."""
+
+
+async def unchallenged() -> None:
+    """Nobody else can speak here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +75,10 @@ class Delivery:
         *,
         pauses: Sequence[float] = PAUSES,
         rests_until: float = 0.0,
-        sure: Callable[[], bool] = lambda: True,
+        prove: Callable[[], Awaitable[None]] = unchallenged,
     ) -> None:
         """`shape` is what all sends of the turn share: place and time; text, key and reply are a part's.
-        While we are not `sure` that the conversation is ours, nothing is sent before a write proved it."""
+        `prove` comes before each attempt, and raises `LeaseLost` where somebody else may speak by now."""
         self._adapter = adapter
         self._shape = shape
         self._write = write
@@ -83,7 +86,7 @@ class Delivery:
         self._metrics = metrics
         self._pauses = pauses
         self._rests_until = rests_until
-        self._sure = sure
+        self._prove = prove
 
     async def deliver(self, parts: Sequence[Part], *, resumed: bool = False) -> Delivered:
         """Send what is not sent. Of a resumed turn, a part in `sending` may have gone out already; of a
@@ -187,17 +190,10 @@ class Delivery:
         return _Outcome(state="uncertain", error="it may have gone out; nobody can tell")
 
     def _is_forgotten(self, part: Part) -> bool:
-        """Is its first attempt so old that the platform no longer knows the key?"""
-        seconds, first = self._adapter.traits.key_seconds, part.first_sent_at
-        return (
-            seconds is not None
-            and first is not None
-            and self._clock.now() - first > timedelta(seconds=seconds)
-        )
+        return self._adapter.traits.forgets(part.first_sent_at, self._clock.now())
 
     async def _attempt(self, part: Part) -> _Outcome:
-        if not self._sure():  # we stood still, or Postgres was away: somebody else may speak here by now
-            await self._write((Mark(part_id=part.id, state="sending"),), ())
+        await self._prove()
         outcome = await self._call(part)
         labels = {"channel": self._shape.place.channel, "op": part.op, "result": outcome.state}
         self._metrics.sends.labels(**labels).inc()

@@ -217,7 +217,7 @@ class Engine:
             house.clock,
             house.metrics,
             rests_until=turn.rests_until,
-            sure=lambda: house.sure(turn.lease),
+            prove=lambda: house.prove(turn.lease),
         )
         if turn.deliveries > 2 * house.rules.attempts:  # even a word about it was too much
             return delivery.drop(parts, "uncertain", GIVEN_UP)

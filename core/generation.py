@@ -14,8 +14,9 @@ from uuid_utils.compat import uuid7
 from core.answer import Answer
 from core.choose import Choice
 from core.house import House
-from core.messages import OutboundMessage, Prompt, Spoken
+from core.messages import Prompt, Spoken
 from core.observe import Step
+from core.placeholder import Placeholder
 from core.points import reach
 from core.ports import Remembrance
 from core.preview import Preview
@@ -169,17 +170,23 @@ class _Asking:
             mark = Mark(part_id=part.id, state="sent", receipt=receipt)
             await house.journal.write(Writing(lease=turn.lease, marks=(mark,)))
 
-        part, shape = turn.placeholder, turn.outbound()
-        message: OutboundMessage | None = None
-        if part is not None:
-            message = replace(shape, text=part.body, key=f"{turn.id.hex}.1.preview", reply_to=part.reply_to)
+        part, placeholder = turn.placeholder, None
+        if part is not None and part.receipt is None:
+            key = f"{turn.id.hex}.1.preview"
+            placeholder = Placeholder(
+                turn.channel,
+                replace(turn.outbound(), text=part.body, key=key, reply_to=part.reply_to),
+                part,
+                record=record,
+                prove=lambda: house.prove(turn.lease),
+                lane=self._lane,
+                clock=house.clock,
+            )
         preview = Preview(
             turn.channel,
             turn.line.place,
-            message,
-            part,
-            record,
-            self._lane,
+            placeholder,
+            part.receipt if part else None,
             house.metrics,
             sure=lambda: house.sure(turn.lease),
         )

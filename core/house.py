@@ -1,6 +1,6 @@
 """What the engine works with, put together by the composition root: rooms, sockets and numbers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -60,6 +60,10 @@ def look_away(turn: Turn, step: str, seconds: float) -> None:
     """Nobody watches."""
 
 
+async def unchallenged(lease: Lease) -> None:
+    """Nobody else can hold it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class House:
     """What the engine works with; put together by the composition root."""
@@ -81,7 +85,9 @@ class House:
     rules: Rules = field(default_factory=Rules)
     watch: Watch = look_away
     sure: Callable[[Lease], bool] = lambda lease: True
-    """Is a lease certainly still ours? Asked before what no commit precedes: a growing answer's edits."""
+    """Is a lease still ours? Asked before what may as well be left out: edits of a growing answer."""
+    prove: Callable[[Lease], Awaitable[None]] = unchallenged
+    """Raises `LeaseLost` where it is not, and makes sure where nobody knows; it comes before each send."""
 
     def step(self, turn: Turn, name: str) -> Timing:
         """Times a step of a turn: `with house.step(turn, Step.ADMIT): ...`."""

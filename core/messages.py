@@ -7,7 +7,7 @@ that made them may read.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
@@ -110,6 +110,12 @@ class Traits:
     typing_seconds: float = 4.5
     single_receiver: bool = False
     placeholder: str = "…"
+
+    def forgets(self, used_at: datetime | None, now: datetime) -> bool:
+        """Is a key that was first used then so old that the platform no longer knows it?"""
+        if self.key_seconds is None or used_at is None:
+            return False
+        return now - used_at > timedelta(seconds=self.key_seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,24 +1,22 @@
 """The droppable picture of an answer while it grows.
 
-Where a channel edits, the first thing sent is a placeholder without answer text, and its receipt is
-committed before any edit puts text into it: a lost response can then repeat nothing but a placeholder.
-Where a channel has drafts, they leave nothing behind. Edits keep the channel's pace; one that fails is
-dropped, for the final text is owed by the outbox, not by a preview. Where a lost one cannot be found again,
-one placeholder of an instance is on its way at a time: a kill leaves one at most that nobody knows of.
+Where a channel edits, the first thing sent is a placeholder, which edits then fill; where it has drafts, they
+leave nothing behind. Edits keep the channel's pace; one that fails is dropped, for the final text is owed by
+the outbox, not by a preview.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 import structlog
 
-from core.errors import Ambiguous, ChannelError, NotSent
-from core.messages import OutboundMessage, Place
+from core.errors import ChannelError, NotSent, ParleyError
+from core.messages import Place
 from core.observe import Metrics
+from core.placeholder import Placeholder
 from core.points import reach
-from core.ports import CanDraft, CanEdit, CanReadBack, CanShowTyping, ChannelAdapter
-from core.rows import Part
+from core.ports import CanDraft, CanEdit, CanShowTyping, ChannelAdapter
 
 log = structlog.get_logger(__name__)
 
@@ -36,25 +34,19 @@ class Preview:
         self,
         adapter: ChannelAdapter,
         place: Place,
-        placeholder: OutboundMessage | None,
-        part: Part | None,
-        record: Callable[[Part, str], Awaitable[None]],
-        lane: asyncio.Lock,
+        placeholder: Placeholder | None,
+        receipt: str | None,
         metrics: Metrics,
         sure: Callable[[], bool] = lambda: True,
     ) -> None:
-        """`lane` is held by the one placeholder of this account that is on its way from here. While we are
-        not `sure` that the conversation is ours nothing is painted: the next one's final may stand there."""
+        """`receipt` is of a placeholder that stands there already. While we are not `sure` that the
+        conversation is ours nothing is painted: the next one's final may stand there."""
         self._adapter = adapter
         self._place = place
         self._placeholder = placeholder
-        self._part = part
-        self._record = record
-        self._lane = lane
         self._metrics = metrics
         self._sure = sure
-        self._on_its_way = False
-        self.receipt = part.receipt if part else None
+        self.receipt = receipt
         self.rests_until = 0.0
         self._text = ""
         self._changed = asyncio.Event()
@@ -90,47 +82,30 @@ class Preview:
 
     async def _place_holder(self) -> None:
         """An answer that is ready waits in line a little, then it is sent without a placeholder."""
-        if self._placeholder is None or self._part is None or self.receipt is not None:
+        if self._placeholder is None:
             return
-        placing = asyncio.create_task(self._send(self._placeholder, self._part), name="placeholder")
+        placing = asyncio.create_task(self._put_up(self._placeholder), name="placeholder")
         closing = asyncio.create_task(self._closing.wait(), name="closing")
         try:
             await asyncio.wait({placing, closing}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({placing}, timeout=IN_LINE)
-            if self._on_its_way:
+            if placing.done() or self._placeholder.on_its_way:
                 await placing
         finally:
             placing.cancel()
             closing.cancel()
             await asyncio.gather(placing, closing, return_exceptions=True)
 
-    async def _send(self, placeholder: OutboundMessage, part: Part) -> None:
-        """A lost response means a second placeholder at most: it says nothing that could be doubled."""
-        alone = self._adapter.traits.after_ambiguous == "stop"  # elsewhere the next holder finds it again
-        async with self._lane if alone else contextlib.nullcontext():
-            self._on_its_way = True
-            doubtful = part.attempts > 0  # an earlier holder wrote it down and may have sent it
-            for _ in range(2):
-                try:
-                    receipt = await self._look_back(placeholder) if doubtful else None
-                    receipt = receipt or await self._adapter.send(placeholder)
-                except Ambiguous:
-                    doubtful = True
-                    continue
-                except ChannelError as error:
-                    return self._drop(error)
-                except Exception:
-                    log.exception("channel broke", op="preview")
-                    return self._drop()
-                await self._record(part, receipt)
-                self.receipt = receipt
-                return
-
-    async def _look_back(self, placeholder: OutboundMessage) -> str | None:
-        """The receipt of a placeholder that may be there already, where the channel can look."""
-        if self._adapter.traits.after_ambiguous == "read_back" and isinstance(self._adapter, CanReadBack):
-            return await self._adapter.read_back(placeholder)
-        return None
+    async def _put_up(self, placeholder: Placeholder) -> None:
+        try:
+            self.receipt = await placeholder.place()
+        except ChannelError as error:
+            self._drop(error)
+        except ParleyError:
+            raise
+        except Exception:
+            log.exception("channel broke", op="preview")
+            self._drop()
 
     async def _grow(self) -> None:
         shown = ""

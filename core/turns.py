@@ -23,6 +23,8 @@ STORE_PAUSE = 1.0
 """Seconds before a turn that Postgres did not carry is taken up again."""
 FAREWELL_SECONDS = 1.0
 """What ending a turn, and then handing it back, may take at the end."""
+MARGIN = 1 / 4
+"""The part of a lease that must be left for what is begun under it: a call may take that long."""
 FORMER_SECONDS = 1.0
 """How long an earlier hold of a conversation may take to finish before it is cancelled."""
 
@@ -83,6 +85,7 @@ class Turns:
         self._offered = 0
         self._draining = False
         self._changed = asyncio.Event()
+        self._claiming = asyncio.Lock()
 
     def offer(self) -> str | None:
         """This instance, where it can take one more conversation now. Room is kept until `answered`."""
@@ -116,12 +119,23 @@ class Turns:
         self._metrics.leases_held.set(len(self._held))
 
     def sure(self, lease: Lease) -> bool:
-        """Is the lease certainly still ours? Not when we stood still, or Postgres was away, for longer than
-        it lasts: somebody else may speak by now."""
+        """Is the lease certainly still ours, and for long enough to make a call? Not when we stood still, or
+        Postgres was away, for nearly as long as it lasts: somebody else may speak by now, or before long."""
+        held = self._held.get(lease.conversation_id)
+        return held is not None and held.lease.token == lease.token and self._is_sure(held)
+
+    async def prove(self, lease: Lease) -> None:
+        """Come back when the lease is ours and lasts. Where that is not sure it is renewed: it may even have
+        run out, as long as nobody took it. Raises `LeaseLost` and `StoreUnavailable`."""
         held = self._held.get(lease.conversation_id)
         if held is None or held.lease.token != lease.token:
-            return False
-        return asyncio.get_running_loop().time() < held.sure_until
+            raise LeaseLost("the conversation is held anew")
+        if not self._is_sure(held) and await self._keep([held]):
+            raise LeaseLost("another instance holds the conversation")
+
+    def _is_sure(self, held: _Held) -> bool:
+        margin = self._lease_seconds * MARGIN
+        return asyncio.get_running_loop().time() < held.sure_until - margin
 
     async def run(self) -> None:
         """Sweep, renew and listen for stops, until cancelled."""
@@ -145,6 +159,9 @@ class Turns:
     async def drain(self, seconds: float) -> None:
         """Take nothing new, let running turns finish, and hand back those that cannot in time."""
         self.take_no_more()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FAREWELL_SECONDS), self._claiming:
+                pass  # what is being claimed now is started, and so handed back
         tasks = {held.task for held in self._held.values() if held.task is not None}
         if tasks:
             await asyncio.wait(tasks, timeout=seconds)
@@ -212,32 +229,41 @@ class Turns:
                 await asyncio.sleep(1)
 
     async def _claim(self) -> None:
+        """After an outage our own leases may have run out too: they are kept, not claimed anew."""
+        if doubtful := [held for held in self._held.values() if not self._is_sure(held)]:
+            self._cancel(await self._keep(doubtful))
         accounts = self._accounts()
         while accounts and (most := self._room()) > 0:
-            claimed = await self._leases.claim(self._instance, accounts, most)
-            for work in claimed:
-                self.start(work)
+            async with self._claiming:
+                claimed = await self._leases.claim(self._instance, accounts, most)
+                for work in claimed:
+                    self.start(work)
             if len(claimed) < most:
                 return
 
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
-            asked = list(self._held.values())
-            sure_until = asyncio.get_running_loop().time() + self._lease_seconds
             try:
-                lost = await self._leases.renew(self._instance, [held.lease for held in asked])
+                self._cancel(await self._keep(list(self._held.values())))
             except StoreError as error:
                 log.warning("heartbeat failed", error=str(error))
-                continue
-            # Those that were asked about: meanwhile a conversation may have been let go and taken anew.
-            for held in asked:
-                is_held = self._held.get(held.lease.conversation_id) is held
-                if held.lease.conversation_id not in lost:
-                    held.sure_until = sure_until
-                elif is_held and held.task is not None:
-                    self._tell_lost(held)
-                    held.task.cancel()
+
+    async def _keep(self, asked: Sequence[_Held]) -> list[_Held]:
+        """Renew these; gives those that somebody else has taken."""
+        sure_until = asyncio.get_running_loop().time() + self._lease_seconds
+        lost = await self._leases.renew(self._instance, [held.lease for held in asked])
+        for held in asked:
+            if held.lease.conversation_id not in lost:
+                held.sure_until = sure_until
+        return [held for held in asked if held.lease.conversation_id in lost]
+
+    def _cancel(self, lost: Sequence[_Held]) -> None:
+        """Meanwhile a conversation may have been let go and taken anew: that one goes on."""
+        for held in lost:
+            if self._held.get(held.lease.conversation_id) is held and held.task is not None:
+                self._tell_lost(held)
+                held.task.cancel()
 
     async def _look_for_stops(self) -> None:
         """A hint may have been missed while nobody listened. No heartbeat may wait for this: it is a query

@@ -60,12 +60,16 @@ class Desk:
     new: list[Part] = field(default_factory=list)
     events: list[str] = field(default_factory=list)
     names: dict[Any, str] = field(default_factory=dict)
-    sure: bool = True
+    proofs: list[int] = field(default_factory=list)
+    """How many calls were made before each proof of the lease."""
     lost: bool = False
 
-    async def write(self, marks: Sequence[Mark], new: Sequence[Part]) -> None:
+    async def prove(self) -> None:
+        self.proofs.append(len(self.channel.calls))
         if self.lost:
             raise LeaseLost("another holds it")
+
+    async def write(self, marks: Sequence[Mark], new: Sequence[Part]) -> None:
         self.new += new
         self.names |= {part.id: part.body for part in new}
         self.marks += self.named(marks)
@@ -92,5 +96,5 @@ class Desk:
             self.clock,
             Metrics(CollectorRegistry()),
             pauses=(0.0, 0.0, 0.0),
-            sure=lambda: self.sure,
+            prove=self.prove,
         )

@@ -272,17 +272,16 @@ async def test_the_moments_of_a_delivery_are_reached_in_their_order(reached: lis
     assert reached == ["D1", "D2", "D6"]
 
 
-async def test_who_is_not_sure_of_the_lease_proves_it_before_each_attempt() -> None:
-    desk = Desk(ScriptedChannel(UNSENT), sure=False)
+async def test_the_lease_is_proved_before_each_attempt() -> None:
+    desk = Desk(ScriptedChannel(UNSENT))
     await desk.deliver(*parts("one"))
     assert desk.channel.calls == [("send", "one")] * 2
-    assert desk.events[0] == "commit after 0"
-    assert desk.marks.count(("one", "sending")) >= 2
+    assert desk.proofs == [0, 1]
 
 
 @pytest.mark.parametrize("first", ["send", "edit"])
 async def test_who_lost_the_lease_while_standing_still_sends_nothing(first: str) -> None:
-    desk = Desk(ScriptedChannel(), sure=False, lost=True)
+    desk = Desk(ScriptedChannel(), lost=True)
     with pytest.raises(LeaseLost):
         await desk.deliver(*parts("one", first=first))
     assert desk.channel.calls == []

@@ -8,16 +8,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import cast
 from uuid import UUID, uuid4
 
+import pytest
 from prometheus_client import CollectorRegistry
 
-from core.errors import StoreUnavailable
+from core.errors import LeaseLost, StoreUnavailable
 from core.observe import Metrics
 from core.ports import ChannelAdapter
 from core.preview import Preview
-from core.rows import Lease
+from core.rows import Lease, Work
 from core.turns import Turns
 from tests.unit.core.channels import ScriptedChannel
-from tests.unit.core.samples import DIRECT, part
+from tests.unit.core.samples import DIRECT
 from tests.unit.core.test_turns import Books, Takes, holding, work
 
 LEASE = 30.0
@@ -42,7 +43,14 @@ class TurnableLoop(asyncio.SelectorEventLoop):
 class Pulse(Books):
     """A heartbeat that fails while the database is `away`, and tells when it was tried."""
 
-    away = False
+    def __init__(self) -> None:
+        super().__init__()
+        self.away = False
+        self.claimed = asyncio.Event()
+
+    async def claim(self, owner: str, accounts: Sequence[UUID], most: int) -> list[Work]:
+        self.claimed.set()
+        return []
 
     async def renew(self, owner: str, held: Sequence[Lease]) -> set[UUID]:
         self.beaten.set()
@@ -60,7 +68,7 @@ def told(story: Story) -> None:
     async def tell() -> None:
         loop, takes, pulse, one = asyncio.get_running_loop(), Takes(), Pulse(), work()
         assert isinstance(loop, TurnableLoop)
-        async with holding(takes, pulse, lease_seconds=LEASE) as (turns, _):
+        async with holding(takes, pulse, lease_seconds=LEASE, accounts=lambda: [uuid4()]) as (turns, _):
             turns.start(one)
             await takes.begun.get()
             await story(loop, turns, pulse, one.lease)
@@ -112,15 +120,63 @@ def test_a_lease_that_a_heartbeat_found_lost_is_never_sure_again() -> None:
     told(story)
 
 
+def test_a_proof_renews_what_is_in_doubt_and_nothing_else() -> None:
+    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+        await turns.prove(lease)
+        assert not pulse.beaten.is_set()
+        loop.ahead += LEASE
+        await turns.prove(lease)
+        assert pulse.beaten.is_set()
+        assert turns.sure(lease)
+
+    told(story)
+
+
+def test_what_cannot_be_proved_is_an_error_that_says_why() -> None:
+    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+        loop.ahead += LEASE
+        pulse.away = True
+        with pytest.raises(StoreUnavailable):
+            await turns.prove(lease)
+        pulse.away, pulse.lost = False, {lease.conversation_id}
+        with pytest.raises(LeaseLost):
+            await turns.prove(lease)
+        with pytest.raises(LeaseLost):
+            await turns.prove(Lease(conversation_id=lease.conversation_id, token=lease.token + 1))
+
+    told(story)
+
+
+def test_shortly_before_its_end_a_lease_is_not_relied_on() -> None:
+    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+        await loop.turn(LEASE / 3)
+        pulse.away = True
+        loop.ahead += 0.7 * LEASE
+        assert turns.sure(lease)
+        loop.ahead += 0.1 * LEASE
+        assert not turns.sure(lease)
+
+    told(story)
+
+
+def test_after_an_outage_what_is_held_is_kept_before_anything_is_claimed() -> None:
+    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+        loop.ahead += LEASE
+        pulse.woken.set()
+        await pulse.claimed.wait()
+        assert pulse.beaten.is_set()
+        assert turns.sure(lease)
+
+    told(story)
+
+
 async def test_a_preview_paints_only_while_we_are_sure() -> None:
     channel, registry, sure = ScriptedChannel(edit_seconds=(0.0, 0.0)), CollectorRegistry(), False
     preview = Preview(
         cast(ChannelAdapter, channel),
         DIRECT,
         None,
-        part(1, "…", op="preview", receipt="r1"),
-        _forget,
-        asyncio.Lock(),
+        "r1",
         Metrics(registry),
         sure=lambda: sure,
     )
@@ -135,7 +191,3 @@ async def test_a_preview_paints_only_while_we_are_sure() -> None:
         await asyncio.sleep(0)
     assert channel.calls == [("edit r1", "half of it")]
     assert await preview.close() == "r1"
-
-
-async def _forget(*_: object) -> None:
-    """No receipt is new here."""

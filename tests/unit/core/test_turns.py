@@ -25,6 +25,7 @@ class Books:
         self.asking = asyncio.Event()
         self.answer, self.beaten = asyncio.Event(), asyncio.Event()
         self.lost: set[UUID] = set()
+        self.woken = asyncio.Event()
 
     async def write(self, writing: Writing) -> None:
         self.writings.append(writing)
@@ -44,6 +45,20 @@ class Books:
         self.asking.set()
         await self.answer.wait()
         return [("telegram", "ann")]
+
+
+class Claims(Books):
+    """What is claimed comes when the test gives it, once."""
+
+    def __init__(self, claimed: Work) -> None:
+        super().__init__()
+        self.claiming, self.given = asyncio.Event(), asyncio.Event()
+        self._claimed = [claimed]
+
+    async def claim(self, owner: str, accounts: Sequence[UUID], most: int) -> list[Work]:
+        self.claiming.set()
+        await self.given.wait()
+        return [self._claimed.pop()] if self._claimed else []
 
 
 class Takes:
@@ -83,11 +98,9 @@ async def holding(
         journal=cast(Journal, books),
         leases=cast(Leases, books),
         records=cast(Records, books),
-        accounts=lambda: (),
-        woken=asyncio.Event(),
         stops=stops,
         metrics=Metrics(CollectorRegistry()),
-        **more,
+        **{"accounts": lambda: (), "woken": books.woken, **more},
     )
     running = asyncio.create_task(turns.run())
     try:
@@ -222,6 +235,22 @@ async def test_what_is_handed_in_while_draining_is_handed_back() -> None:
         await books.written.wait()
         assert [writing.lease for writing in books.writings] == [late.lease]
         assert takes.begun.empty()
+
+
+async def test_what_is_being_claimed_when_the_end_comes_is_handed_back() -> None:
+    takes, claimed = Takes(), work()
+    books = Claims(claimed)
+    async with holding(takes, books, accounts=lambda: [uuid4()]) as (turns, _):
+        books.woken.set()
+        await books.claiming.wait()
+        draining = asyncio.create_task(turns.drain(5))
+        for _ in range(5):
+            await asyncio.sleep(0)
+        assert not draining.done()
+        books.given.set()
+        await draining
+    assert [writing.lease for writing in books.writings] == [claimed.lease]
+    assert takes.begun.empty()
 
 
 async def _equals(one: object, other: object) -> bool:
