@@ -225,8 +225,8 @@ class Records(Protocol):
         """Whose `/stop` waits in this conversation: channel and the platform's id, nobody blocked."""
         ...
 
-    async def set_model(self, conversation_id: UUID, model: str | None) -> None:
-        """Set or clear the model override of a conversation."""
+    async def set_model(self, lease: Lease, model: str | None) -> None:
+        """Set or clear the model override of a conversation. Raises `LeaseLost` when the token is old."""
         ...
 
 

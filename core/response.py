@@ -63,7 +63,7 @@ class Response:
             commands=self._house.commands,
         )
         return await command.run(
-            Request(line=turn.line, asked=turn.asked, argument=typed.argument, desk=desk)
+            Request(lease=turn.lease, line=turn.line, asked=turn.asked, argument=typed.argument, desk=desk)
         )
 
     async def _question(self, turn: Turn, glance: Glance, reply: Reply | None) -> Question:

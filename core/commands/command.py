@@ -10,7 +10,7 @@ from datetime import datetime
 
 from core.messages import CommandOffer
 from core.ports import Clock, Records
-from core.rows import Line, Waiting
+from core.rows import Lease, Line, Waiting
 
 TYPED = re.compile(r"\s*([/!])([A-Za-z][A-Za-z0-9_]*)(?:@\w+)?(?:\s+(.*))?\s*\Z", re.DOTALL)
 
@@ -38,8 +38,9 @@ class Desk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One use of a command."""
+    """One use of a command. What it writes, it writes under the `lease`."""
 
+    lease: Lease
     line: Line
     asked: Waiting
     argument: str

@@ -20,11 +20,11 @@ async def model(request: Request) -> Reply:
     if not wanted:
         return Reply(text=f"This conversation uses `{desk.model}`. You may choose: {choices}, or `default`.")
     if wanted == "default":
-        await request.desk.records.set_model(request.line.conversation_id, None)
+        await desk.records.set_model(request.lease, None)
         return Reply(text="This conversation uses the default model from now on.")
     if wanted not in desk.offered:
         return Reply(text=f"I don't know the model `{wanted}`. You may choose: {choices}, or `default`.")
-    await desk.records.set_model(request.line.conversation_id, wanted)
+    await desk.records.set_model(request.lease, wanted)
     return Reply(text=f"This conversation uses `{wanted}` from now on.")
 
 

@@ -10,8 +10,9 @@ from uuid import UUID
 from sqlalchemy import Row, Select, case, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from core.errors import LeaseLost
 from core.messages import Spoken
-from core.rows import CallUsage, ChannelConfig, LastAnswer
+from core.rows import CallUsage, ChannelConfig, LastAnswer, Lease
 from core.store.database import Transaction, own, transaction
 from core.store.tables import (
     channel_configs,
@@ -120,13 +121,18 @@ class PostgresRecords:
         async with transaction(self._engine) as connection:
             return [(channel, user) for channel, user in await connection.execute(query)]
 
-    async def set_model(self, conversation_id: UUID, model: str | None) -> None:
+    async def set_model(self, lease: Lease, model: str | None) -> None:
+        """Under the token, as every write of a turn: who wakes up late must not undo a newer choice."""
+        line = conversations.c
+        held = (
+            line.id == lease.conversation_id,
+            line.lease_token == lease.token,
+            line.lease_owner.is_not(None),
+        )
         async with transaction(self._engine) as connection:
-            await connection.execute(
-                update(conversations)
-                .where(conversations.c.id == conversation_id)
-                .values(model_override=model)
-            )
+            chosen = update(conversations).where(*held).values(model_override=model)
+            if not (await connection.execute(chosen)).rowcount:
+                raise LeaseLost(f"conversation {lease.conversation_id} has another holder")
 
     async def unanswered(self, account_id: UUID) -> int:
         """How many accepted messages of an account are not done yet."""

@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 from core.errors import LeaseLost
 from core.rows import Closing, Lease, Mark, Work, Writing
+from core.store.records import PostgresRecords
 from tests.integration.store.ground import (
     Instance,
     begin,
@@ -66,12 +67,17 @@ async def taken_over(one: Instance, two: Instance) -> tuple[Work, dict[str, Writ
 async def test_every_write_under_an_old_token_is_refused_and_changes_nothing(
     one: Instance, two: Instance
 ) -> None:
-    _, late = await taken_over(one, two)
+    taken, late = await taken_over(one, two)
+    await PostgresRecords(two.engine).set_model(taken.lease, "chosen-model")
     before = await everything(one)
     for name, writing in late.items():
         with pytest.raises(LeaseLost):
             await one.journal.write(writing)
         assert await everything(one) == before, name
+    for model in ("late-model", None):
+        with pytest.raises(LeaseLost):
+            await PostgresRecords(one.engine).set_model(late["turn"].lease, model)
+        assert await everything(one) == before
 
 
 async def test_late_writes_do_not_hinder_those_of_the_holder_in_the_same_batch(one: Instance) -> None:
@@ -103,6 +109,8 @@ async def test_after_release_nothing_can_be_written(one: Instance) -> None:
         await one.journal.write(Writing(lease=work.lease, turn=turn_of(work)))
     with pytest.raises(LeaseLost):
         await one.journal.write(Writing(lease=work.lease, closing=Closing(turn_id=None, keep=False)))
+    with pytest.raises(LeaseLost):
+        await PostgresRecords(one.engine).set_model(work.lease, "late-model")
     assert await everything(one) == before
 
 
@@ -111,6 +119,8 @@ async def test_a_conversation_that_never_was_is_lost(one: Instance) -> None:
         await one.journal.write(
             Writing(lease=Lease(conversation_id=uuid7(), token=1), closing=Closing(turn_id=None))
         )
+    with pytest.raises(LeaseLost):
+        await PostgresRecords(one.engine).set_model(Lease(conversation_id=uuid7(), token=1), "a-model")
 
 
 async def test_a_whole_turn_writes_each_table_once(one: Instance) -> None:

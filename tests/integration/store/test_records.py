@@ -133,10 +133,11 @@ async def test_calls_of_two_hours_are_two_rows_of_the_rollup(one: Instance) -> N
 
 async def test_a_model_that_is_set_comes_with_the_next_work(one: Instance, records: PostgresRecords) -> None:
     work = await one.work()
-    await records.set_model(work.line.conversation_id, "some-model")
+    await records.set_model(work.lease, "some-model")
     await one.answer(work)
-    assert (await one.work()).line.model_override == "some-model"
-    await records.set_model(work.line.conversation_id, None)
+    following = await one.work()
+    assert following.line.model_override == "some-model"
+    await records.set_model(following.lease, None)
     assert await one.one("SELECT model_override IS NULL FROM conversations")
 
 
