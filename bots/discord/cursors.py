@@ -1,14 +1,16 @@
 """How far each channel was read: the cursors of one account, as stored, and how they moved since.
 
 A cursor says up to which message all that was meant for the bot is committed, and so from where a history
-must be read after a gap. What is read again is known by its dedupe key, so cursors may lag.
+must be read after a gap. What is read again is known by its dedupe key, so cursors may lag. While a gap is
+owed, what is stored stays before it, however far the channel has gone on since: whoever starts next must
+begin there.
 """
 
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from bots.discord.ids import Cursor, made_at, read_cursor
@@ -52,6 +54,7 @@ class Progress:
         self._opened = asyncio.Event()
         self._taken: dict[str, set[int]] = {}
         self._looked: dict[str, int] = {}
+        self._owed: dict[str, Cursor] = {}
 
     async def read(self) -> None:
         """Once, before all else; what is older than a month is forgotten. Raises `StoreError`."""
@@ -63,6 +66,9 @@ class Progress:
 
     def chats(self) -> Mapping[str, Cursor]:
         return dict(self._known)
+
+    def cursor(self, chat: str) -> Cursor:
+        return self._known[chat]
 
     def knows(self, chat: str) -> bool:
         """Was anything of this channel ever taken?"""
@@ -80,6 +86,20 @@ class Progress:
         """The history was looked through up to here."""
         self._looked[chat] = max(id, self._looked.get(chat, 0))
         self._taken[chat] = {taken for taken in self._taken.get(chat, ()) if taken > id}
+        owed = self._owed.get(chat)
+        if owed is not None and id > owed.message:
+            self._owed[chat] = replace(owed, message=id)
+            self._moved[chat] = str(self._owed[chat])
+
+    def owe(self, chat: str) -> None:
+        """A gap begins where the channel is now, or has begun before and is not read yet."""
+        self._owed.setdefault(chat, self._known[chat])
+
+    def settle(self, chat: str) -> None:
+        """Its gap is read, or never will be."""
+        owed, known = self._owed.pop(chat, None), self._known[chat]
+        if owed is not None and known.message > owed.message:
+            self._moved[chat] = str(known)
 
     async def open(self, steps: Sequence[Step]) -> None:
         """Store where new chats begin, before anything of theirs is handed in: after a sudden end nobody else
@@ -106,7 +126,8 @@ class Progress:
         elif step.id <= known.message:
             return
         self._known[step.chat] = cursor
-        self._moved[step.chat] = str(cursor)
+        if step.chat not in self._owed:
+            self._moved[step.chat] = str(cursor)
 
     async def save(self) -> None:
         """Lazily: what is read again is known by its dedupe key."""

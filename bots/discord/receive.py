@@ -17,7 +17,7 @@ from typing import Any
 from bots.backoff import backoff
 from bots.discord import commands, send
 from bots.discord.cursors import Progress, Step
-from bots.discord.gaps import Fetched, Gaps
+from bots.discord.gaps import UNREADABLE, Fetched, Gaps
 from bots.discord.gateway import Gateway
 from bots.discord.ids import interaction_of
 from bots.discord.translate import (
@@ -82,6 +82,7 @@ class Receiver:
             put=self._queue.put,
             fetched=fetched,
             error=patience.error,
+            look=patience.look,
             pace=patience.fetch,
             room=patience.room,
         )
@@ -95,7 +96,7 @@ class Receiver:
             asyncio.create_task(self._gateway.listen(), name="discord gateway"),
             asyncio.create_task(self._hand_in(), name="discord inbox"),
             asyncio.create_task(self._gaps.fill(), name="discord histories"),
-            asyncio.create_task(self._gaps.look_around(self._patience.look), name="discord look"),
+            asyncio.create_task(self._gaps.look_around(), name="discord look"),
             asyncio.create_task(self._progress.save_for_ever(self._patience.cursors), name="discord cursors"),
         ]
         try:
@@ -113,7 +114,7 @@ class Receiver:
         """One event; what cannot be read must not hold up the others."""
         try:
             await self._take(name, data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except UNREADABLE as error:
             log.error("a Discord event %s cannot be read: %s", name, type(error).__name__)
 
     async def _take(self, name: str, data: dict[str, Any]) -> None:

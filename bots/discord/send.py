@@ -7,6 +7,7 @@ asked, and links unfold nothing. Pace and repeats are left to the core.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from bots.discord.ids import (
@@ -27,6 +28,7 @@ from core.messages import OutboundMessage, Place
 SUPPRESS_EMBEDS = 1 << 2
 PAGE = 100
 PAGES = 5
+MOST = PAGE * PAGES
 CHANNEL = "/channels/{channel_id}"
 ORIGINAL = "/webhooks/{webhook_id}/{webhook_token}/messages/@original"
 FOLLOW_UP = "/webhooks/{webhook_id}/{webhook_token}"
@@ -84,10 +86,20 @@ async def read_back(line: Line, message: OutboundMessage, me: str) -> str | None
     text as an answer to the same. Raises a `ChannelError` when nobody can tell."""
     asked = interaction_of(message.reply_to)
     async for page in history(line, chat_of(message.place), _question(message, asked)):
-        for found in page:
+        for found in page.messages:
             if (found.get("author") or {}).get("id") == me and _is_it(found, message, asked):
                 return receipt_of(str(found["id"]), asked)
     return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some messages of a history, the last of which has the id `to`. One that `is_cut` is not the last, but
+    more are not read at a time."""
+
+    messages: Sequence[dict[str, Any]]
+    to: int
+    is_cut: bool
 
 
 async def at_once() -> None: ...
@@ -95,19 +107,19 @@ async def at_once() -> None: ...
 
 async def history(
     line: Line, chat: str, after: int, turn: Callable[[], Awaitable[None]] = at_once
-) -> AsyncIterator[Sequence[Any]]:
+) -> AsyncIterator[Page]:
     """The messages of a channel after an id, page by page, oldest first; `turn` comes before each call."""
-    for _ in range(PAGES):
+    for page in range(1, PAGES + 1):
         await turn()
         query = {"after": str(after), "limit": str(PAGE)}
         found = await line.call("GET", f"{CHANNEL}/messages", channel_id=chat, query=query)
         if not isinstance(found, list):
             raise Ambiguous("GET /messages: the answer is no list")
-        page = sorted((each for each in found if int(each["id"]) > after), key=lambda each: int(each["id"]))
-        if page:
-            yield page
-            after = int(page[-1]["id"])
-        if len(found) < PAGE:
+        later = {id: each for each in found if (id := _id_in(each)) > after}
+        after, is_full = max(later, default=after), len(found) >= PAGE
+        messages = [later[id] for id in sorted(later)]
+        yield Page(messages=messages, to=after, is_cut=is_full and page == PAGES)
+        if not is_full:
             return
 
 
@@ -151,6 +163,12 @@ def _id(method: str, answer: Any) -> str:
     if not isinstance(answer, dict) or "id" not in answer:
         raise Ambiguous(f"{method}: the answer has no message in it")
     return str(answer["id"])
+
+
+def _id_in(found: Any) -> int:
+    """0 where nobody can read it: there is no way to go on from there."""
+    id = str(found.get("id")) if isinstance(found, dict) else ""
+    return int(id) if id.isdecimal() else 0
 
 
 def _question(message: OutboundMessage, asked: Interaction | None) -> int:

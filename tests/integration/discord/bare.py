@@ -22,7 +22,7 @@ class BareDiscord:
         self.calls: list[str] = []
         self.refusals: list[web.Response] = []
         self.sockets: list[web.WebSocketResponse] = []
-        self.said: list[dict[str, Any]] = []
+        self.said: list[Any] = []
         self._changed = asyncio.Event()
         self._sequence = 0
         self._server = LoopbackServer()

@@ -53,6 +53,24 @@ async def test_messages_come_in_and_a_lost_session_is_made_up(
     assert (datetime.now(UTC) - inbox.committed[0].sent_at).total_seconds() < 60
 
 
+async def test_what_nobody_can_read_in_a_history_holds_up_nothing_else(
+    bare: BareDiscord, channel: DiscordChannel, inbox: Inbox
+) -> None:
+    async with ended(channel.run(account_of("99"), inbox)):
+        await bare.until(lambda: bare.sockets)
+        await bare.say(1, "one")
+        await inbox.until(lambda inbox: inbox.texts == ["one"])
+        await bare.sockets[-1].close(code=4000)
+        bare.said += [{"id": "2", "channel_id": "5", "author": "nobody"}, {"text": "of no id"}, None]
+        await bare.say(3, "three, told to nobody")
+        bare.said.append({"id": "4", "author": {"id": "7"}, "content": "where?"})
+        await inbox.until(lambda inbox: len(inbox.texts) == 2)
+        await bare.until(lambda: len(bare.sockets) == 2)
+        await bare.say(5, "five")
+        await inbox.until(lambda inbox: len(inbox.texts) == 3)
+    assert inbox.texts == ["one", "three, told to nobody", "five"]
+
+
 async def test_answers_are_read_whatever_their_type(bare: BareDiscord, channel: DiscordChannel) -> None:
     receipt = await channel.send(message("hello"))
     await channel.edit(PLACE, receipt, "hello again")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from bots.discord.adapter import DiscordChannel
+from bots.discord.gaps import TRIES
 from bots.discord.receive import Patience
 from bots.simulators.discord import DiscordSimulator
 from core.messages import InboundMessage
@@ -18,6 +19,10 @@ NARROW = Patience(error=(0.01, 0.02), command=0.3, cursors=0.02, fetch=0.0, room
 
 def greetings(sim: DiscordSimulator) -> list[str]:
     return [call.method for call in sim.calls if call.method in ("IDENTIFY", "RESUME")]
+
+
+def looks(sim: DiscordSimulator) -> int:
+    return [call.method for call in sim.calls].count("get_channel_messages")
 
 
 @pytest.mark.parametrize("patience", [SHORT, NARROW], ids=["too long", "too many"])
@@ -109,7 +114,7 @@ async def test_what_a_server_did_not_tell_is_found_by_looking_around(
     assert sum(counts) in (1, 2)  # a look may be faster than the gateway
 
 
-async def test_what_is_found_after_a_start_is_counted_and_too_much_is_said(
+async def test_what_is_found_after_a_start_is_counted_and_so_much_comes_in_portions(
     sim: DiscordSimulator, inbox: Inbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     sim.say("ann", "ann", "first")
@@ -120,13 +125,63 @@ async def test_what_is_found_after_a_start_is_counted_and_too_much_is_said(
     counts: list[int] = []
     channel.count_fetched_with(counts.append)
     async with running(channel, sim, inbox):
-        await inbox.until(lambda box: len(box.committed) == 500)
+        await inbox.until(lambda box: len(box.committed) == 503)
         sim.say("ann", "ann", "live")
         await inbox.until(lambda box: "live" in box.texts)
     await channel.close()
-    assert counts == [100] * 5
-    assert inbox.texts[499:] == ["meanwhile 499", "live"]
-    assert "more than the 500 messages" in caplog.text
+    assert counts == [100] * 5 + [3]
+    assert inbox.texts == [*(f"meanwhile {number}" for number in range(503)), "live"]
+    assert "more than 500 messages" in caplog.text
+
+
+async def test_a_history_that_cannot_be_read_stays_owed_to_the_next_start(
+    sim: DiscordSimulator, inbox: Inbox
+) -> None:
+    """What comes live is let through; the stored cursor stays before what nobody read."""
+    sim.say("ann", "ann", "before")
+    chat, cursor = sim.chat_id("ann"), f"{sim.seen('ann')[0].id}:direct"
+    shelf = Shelf({chat: cursor})
+    first, second = channel_at(sim), channel_at(sim)
+    for channel in (first, second):
+        channel.remember_with(shelf)
+    sim.say("ann", "ann", "while nobody listens")
+    sim.fault("server_error", method="get_channel_messages", status=503, times=1000)
+    async with running(first, sim, inbox):
+        sim.say("ann", "ann", "live")
+        sim.say("bob", "bob", "elsewhere")
+        await inbox.until(lambda box: len(box.committed) == 2)
+    await first.close()
+    assert sorted(inbox.texts) == ["elsewhere", "live"]
+    assert shelf.known[chat] == cursor
+    assert sim.chat_id("bob") in shelf.known
+    sim.faults.clear()
+    async with running(second, sim, inbox):
+        await inbox.until(lambda box: "while nobody listens" in box.texts)
+        sim.say("ann", "ann", "after")
+        await inbox.until(lambda box: "after" in box.texts)
+    await second.close()
+    assert shelf.known[chat] == f"{inbox.committed[-1].message_id}:direct"
+
+
+async def test_a_history_that_cannot_be_read_is_asked_for_until_it_can(
+    sim: DiscordSimulator, inbox: Inbox
+) -> None:
+    """Long after the first tries, and without a look around, which comes much later."""
+    sim.say("ann", "ann", "before")
+    shelf = Shelf({sim.chat_id("ann"): f"{sim.seen('ann')[0].id}:direct"})
+    channel = channel_at(sim)
+    channel.remember_with(shelf)
+    sim.say("ann", "ann", "while nobody listens")
+    sim.fault("server_error", method="get_channel_messages", status=503, times=1000)
+    async with running(channel, sim, inbox):
+        await sim.wait_for(lambda _: looks(sim) > TRIES + 1)
+        sim.say("ann", "ann", "live")
+        await inbox.until(lambda box: box.texts == ["live"])
+        sim.faults.clear()
+        await inbox.until(lambda box: "while nobody listens" in box.texts)
+    await channel.close()
+    assert inbox.texts == ["live", "while nobody listens"]
+    assert shelf.known[sim.chat_id("ann")] == f"{inbox.committed[0].message_id}:direct"
 
 
 async def test_calls_for_histories_keep_their_distance(sim: DiscordSimulator, inbox: Inbox) -> None:
@@ -141,7 +196,7 @@ async def test_calls_for_histories_keep_their_distance(sim: DiscordSimulator, in
         await inbox.until(lambda box: len(box.committed) == 1)
         sim.say("zoe", "zoe", "live")
         await inbox.until(lambda box: len(box.committed) == 2)
-        assert [call.method for call in sim.calls].count("get_channel_messages") == 1
+        assert looks(sim) == 1
     await channel.close()
 
 
