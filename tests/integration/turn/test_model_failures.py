@@ -106,6 +106,15 @@ async def test_the_ledger_says_what_the_vendor_billed(talk: Talk) -> None:
     assert all(cost > 0 for cost in await talk.column("SELECT cost_micro FROM model_calls"))
 
 
+async def test_a_call_is_in_the_ledger_before_the_vendor_has_it(begin: Begin) -> None:
+    async with begin(PARLEY_TURNS__DRAIN_SECONDS="0.1") as talk:
+        talk.model.latency = 60
+        talk.say("hello")
+        await talk.model.wait_for(lambda calls: len(calls) == 1)
+        reserved = "SELECT state, reserved_prompt > 0, reserved_completion > 0 FROM model_calls"
+        assert await talk.rows(reserved) == [("reserved", True, True)]
+
+
 async def test_an_unknown_price_is_null_and_never_zero(begin: Begin) -> None:
     async with begin(PARLEY_MODEL="unheard-of") as talk:
         await talk.ask("hello")
