@@ -1,7 +1,8 @@
 """May this message be worked on now? A refusal is a value with a text for the person.
 
 Asked once a turn, after one wait on the fast side. What is refused is said once a minute; after that
-the refused message is covered by what was said, with a small sign where the channel can give one.
+the refused message is covered by what was said, with a small sign where the channel can give one. It is said
+to one message, which may ask again: who held it may have died before anything was said.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +14,7 @@ from core.rows import Waiting
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """Why not. `text` is None when it was said within this minute already."""
+    """Why not. `text` is None when another message heard it within this minute."""
 
     reason: str
     text: str | None
@@ -36,7 +37,7 @@ class Gate:
             return await self._refuse(first, "not_allowed", text)
         if glance.over_limit is not None:
             text = f"That is too fast for me. Please wait {glance.over_limit} s and write again."
-            return Refusal(reason="too_fast", text=text if glance.first_refusal else None)
+            return await self._refuse(first, "too_fast", text)
         if not any(waiting.message.text.strip() for waiting in taken):
             return Refusal(reason="no_text", text="I see no text there, and I can only read text so far.")
         length = max(len(waiting.message.text) for waiting in taken)
@@ -48,5 +49,5 @@ class Gate:
         return None
 
     async def _refuse(self, waiting: Waiting, reason: str, text: str) -> Refusal:
-        said = not await self.state.first_this_minute(f"{reason}:{waiting.user_id}")
-        return Refusal(reason=reason, text=None if said else text)
+        is_first = await self.state.first_this_minute(f"{reason}:{waiting.user_id}", waiting.inbox_id)
+        return Refusal(reason=reason, text=text if is_first else None)

@@ -234,12 +234,11 @@ class Records(Protocol):
 class Glance:
     """What Redis (or its stand-in when it is away) says before a turn.
 
-    `over_limit` is whole seconds until the person may go on, None for now. `first_refusal` is true for
-    the first refusal of the minute. `context` is None on a miss: rebuild it from Postgres.
+    `over_limit` is whole seconds until the person may go on, None for now. `context` is None on a miss:
+    rebuild it from Postgres.
     """
 
     over_limit: int | None = None
-    first_refusal: bool = False
     session: Mapping[str, str] | None = None
     context: tuple[Spoken, ...] | None = None
     degraded: bool = False
@@ -282,8 +281,8 @@ class State(Protocol):
         """Count one use of `rate:{kind}:{name}:minute`; seconds to wait when over the limit, else None."""
         ...
 
-    async def first_this_minute(self, name: str) -> bool:
-        """True for the first caller with this name within a minute."""
+    async def first_this_minute(self, name: str, whose: UUID) -> bool:
+        """True for the first of all who ask with this name within a minute, however often that one asks."""
         ...
 
     async def flags(self, channel: str) -> Mapping[str, str]:

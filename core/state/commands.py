@@ -18,6 +18,9 @@ local left = redis.call('TTL', KEYS[1])
 if left < 0 then redis.call('EXPIRE', KEYS[1], ARGV[1]) left = ARGV[1] end
 return {n, tonumber(left)}"""
 
+_FIRST = """if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'EX', ARGV[2]) then return 1 end
+return redis.call('GET', KEYS[1]) == ARGV[1] and 1 or 0"""
+
 _WRITE = """redis.call(ARGV[2], KEYS[1], unpack(ARGV, 3))
 return redis.call('EXPIRE', KEYS[1], ARGV[1])"""
 
@@ -34,6 +37,11 @@ def pack(commands: Iterable[Command]) -> bytes:
 def count(key: str, seconds: int) -> Command:
     """Add one to a counter that lives for so many seconds. Reply: the count and the seconds left."""
     return ("EVAL", _COUNT, 1, key, seconds)
+
+
+def be_first(key: str, whose: str, seconds: int) -> Command:
+    """Take a mark that lives for so many seconds. Reply: 1 where it is now, or was already, theirs."""
+    return ("EVAL", _FIRST, 1, key, whose, seconds)
 
 
 def write(key: str, seconds: int, verb: str, *args: str | bytes) -> Command:

@@ -24,7 +24,7 @@ def rate(kind: str, name: object) -> str:
 
 
 def once(name: str) -> str:
-    """Mark that something happened within this minute."""
+    """Whose message was the first for which something happened within this minute."""
     return f"once:{{{name}}}:minute"
 
 

@@ -18,11 +18,11 @@ from core.messages import Place
 from core.ports import Glance, Remembrance
 from core.state import context, flags, health, keys, presence, sessions
 from core.state.client import Away, Client
-from core.state.commands import count, keep_highest
+from core.state.commands import be_first, count, keep_highest
 from core.state.context import ContextList
 from core.state.flags import Flags
 from core.state.health import CacheHealth
-from core.state.limits import WINDOW, LocalLimits, judge
+from core.state.limits import WINDOW, LocalLimits, wait
 from core.state.wire import open_wire
 
 LANES = 4
@@ -85,14 +85,11 @@ class RedisState:
                 *map(flags.read, due),
             )
         except Away:
-            verdict = self._local.hit(rate, self._terms.user_per_minute)
-            return Glance(over_limit=verdict.wait, first_refusal=verdict.first, degraded=True)
+            return Glance(over_limit=self._local.hit(rate, self._terms.user_per_minute), degraded=True)
         for key, reply in zip(due, hashes, strict=True):
             self._flags.keep(key, reply)
-        verdict = judge(self._terms.user_per_minute, *counted)
         return Glance(
-            over_limit=verdict.wait,
-            first_refusal=verdict.first,
+            over_limit=wait(self._terms.user_per_minute, *counted),
             session=sessions.parse(fields),
             context=context.parse(entries, last_message_id),
         )
@@ -119,17 +116,17 @@ class RedisState:
         try:
             (counted,) = await self._client.ask(count(key, WINDOW))
         except Away:
-            return self._local.hit(key, limit).wait
-        return judge(limit, *counted).wait
+            return self._local.hit(key, limit)
+        return wait(limit, *counted)
 
-    async def first_this_minute(self, name: str) -> bool:
+    async def first_this_minute(self, name: str, whose: UUID) -> bool:
         """See `core.ports.State`."""
         key = keys.once(name)
         try:
-            (set_,) = await self._client.ask(("SET", key, "1", "NX", "EX", WINDOW))
+            (is_first,) = await self._client.ask(be_first(key, whose.hex, WINDOW))
         except Away:
-            return self._local.count(key)[0] == 1
-        return bool(set_)
+            return self._local.is_first(key, whose)
+        return bool(is_first)
 
     async def flags(self, channel: str) -> Mapping[str, str]:
         """See `core.ports.State`; the channel's flags win over the global ones."""

@@ -22,7 +22,7 @@ async def _whole_turn(state: RedisState, person: Person) -> None:
     await person.glance(state)
     await state.hit("ip", "203.0.113.9", 60)
     await state.hit("endpoint", "POST /api/ask", 60)
-    await state.first_this_minute("refusal:1")
+    await state.first_this_minute("refusal:1", uuid4())
     await person.turn(state, said("question"), said("answer"), context=())
     await person.turn(state, said("next"))
 

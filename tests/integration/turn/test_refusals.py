@@ -1,6 +1,13 @@
 """Who is too fast, too long or a stranger hears it once, and every message is still accounted for."""
 
+import asyncio
+
+import pytest
+
+from core.observe import Step
+from core.turn import Turn
 from tests.integration.turn.conftest import Begin
+from tests.integration.turn.orphans import EXPIRE
 from tests.integration.turn.talk import Talk
 
 
@@ -22,6 +29,44 @@ async def test_who_is_too_fast_hears_it_once_a_minute(begin: Begin) -> None:
         assert await talk.outcomes() == ["answered"] * 3 + ["refused"] * 3 + ["answered"]
         assert reactions(talk) == 2
         assert len(talk.model.calls) == 4
+
+
+class Death:
+    """Comes to the holder of one message when it has been admitted or refused, and nothing been said yet."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.came = asyncio.Event()
+
+    def __call__(self, turn: Turn, step: str, seconds: float) -> None:
+        if step == Step.ADMIT and turn.asked.message.text == self._text and not self.came.is_set():
+            self.came.set()
+            raise asyncio.CancelledError
+
+
+@pytest.mark.parametrize(
+    ("rule", "value", "before", "words"),
+    [
+        ("PARLEY_LIMITS__USER_PER_MINUTE", "1", ["hello"], "too fast"),
+        ("PARLEY_ACCESS", "allowlist", [], "let you in"),
+    ],
+)
+async def test_a_refusal_whose_holder_died_is_said_by_the_next(
+    begin: Begin, rule: str, value: str, before: list[str], words: str
+) -> None:
+    death = Death("please")
+    async with begin(death, **{rule: value}) as talk:
+        for text in before:
+            await talk.ask(text)
+        talk.say("please")
+        await death.came.wait()
+        assert len(talk.answers()) == len(before)
+        await talk.database.execute(EXPIRE)
+        await talk.settled()
+        (refusal,) = talk.answers()[len(before) :]
+        assert words in refusal
+        assert await talk.ask("and now?") == []
+        assert await talk.outcomes() == ["answered"] * len(before) + ["refused"] * 2
 
 
 async def test_the_limit_is_sixty_where_nobody_set_another(talk: Talk) -> None:

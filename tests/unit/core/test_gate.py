@@ -1,6 +1,9 @@
 """Who may go on, and what those hear who may not."""
 
 from typing import Any, cast
+from uuid import UUID
+
+import pytest
 
 from core.gate import Gate, Refusal
 from core.ports import Glance, State
@@ -8,15 +11,13 @@ from tests.unit.core.samples import waiting
 
 
 class Minutes:
-    """Remembers who was told something in this minute."""
+    """Remembers which message was told something in this minute."""
 
     def __init__(self) -> None:
-        self.told: set[str] = set()
+        self.told: dict[str, UUID] = {}
 
-    async def first_this_minute(self, name: str) -> bool:
-        first = name not in self.told
-        self.told.add(name)
-        return first
+    async def first_this_minute(self, name: str, whose: UUID) -> bool:
+        return self.told.setdefault(name, whose) == whose
 
 
 def gate(*, allowed: bool = True) -> Gate:
@@ -47,10 +48,23 @@ async def test_who_is_blocked_is_a_stranger_too() -> None:
 
 
 async def test_too_fast_is_said_for_the_first_refusal_only() -> None:
-    said = await admitted(gate(), "x", glance=Glance(over_limit=42, first_refusal=True))
+    one = gate()
+    said = await admitted(one, "x", glance=Glance(over_limit=42))
     assert said is not None
     assert "42 s" in (said.text or "")
-    assert await admitted(gate(), "x", glance=Glance(over_limit=41)) == Refusal(reason="too_fast", text=None)
+    assert await admitted(one, "x", glance=Glance(over_limit=41)) == Refusal(reason="too_fast", text=None)
+
+
+@pytest.mark.parametrize(("allowed", "glance"), [(False, Glance()), (True, Glance(over_limit=42))])
+async def test_the_message_that_was_refused_first_may_be_refused_aloud_again(
+    allowed: bool, glance: Glance
+) -> None:
+    """Nobody knows whether its holder lived to say it."""
+    one, message = gate(allowed=allowed), waiting("x")
+    first, again = await one.admit([message], glance), await one.admit([message], glance)
+    assert first is not None
+    assert first.text
+    assert again == first
 
 
 async def test_too_long_names_the_limit() -> None:
