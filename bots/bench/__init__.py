@@ -1,1 +1,2 @@
-"""`parley bench turn`: what a turn costs, beside the usual way and the raw floor."""
+"""`parley bench turn`: what a turn costs, beside the usual way and the raw floor; `parley bench fairness`:
+what one person waits behind another's flood."""

@@ -239,6 +239,18 @@ def bench_turn(
     _run(turn(rounds=rounds, concurrency=concurrency, seconds=seconds, as_json=as_json))
 
 
+@benches.command("fairness")
+def bench_fairness(
+    questions: Annotated[int, typer.Option(min=10, max=200, help="Asked alone, and behind each flood.")] = 25,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs instead of people.")] = False,
+) -> None:
+    """What one person waits while a thousand messages of another are to be answered: at most three times as
+    long as alone."""
+    from bots.cli.bench import fairness
+
+    _run(fairness(questions=questions, as_json=as_json))
+
+
 def _run(verb: Any) -> None:
     """Run a verb on the quickest loop there is; its result is the exit code. What the house knows to be
     wrong is one line, without a traceback."""

@@ -1,4 +1,5 @@
-"""`parley bench turn`: what a turn costs here, beside the usual way and the raw floor."""
+"""`parley bench ...`: what a turn costs here, beside the usual way and the raw floor; and what one person
+waits behind another's flood."""
 
 import io
 import sys
@@ -8,6 +9,7 @@ from typing import TextIO, cast
 
 import orjson
 
+from bots.bench.fairness import bench_fairness
 from bots.bench.turn import bench_turn
 from config import logs
 from config.groups import Log
@@ -35,6 +37,19 @@ async def turn(*, rounds: int, concurrency: int, seconds: float, as_json: bool) 
                 concurrency=concurrency,
                 seconds=seconds,
                 say=_say,
+            )
+    print(orjson.dumps(report.as_json()).decode() if as_json else report.as_text())
+    return 0 if report.met else 1
+
+
+async def fairness(*, questions: int, as_json: bool) -> int:
+    """On a private pair of its own. 0 when nobody waited too long for somebody else."""
+    with tempfile.TemporaryDirectory(prefix="parley-bench-") as home:
+        async with embedded_pair(Path(home), say=_say) as pair:
+            assert pair.database_url is not None
+            assert pair.redis_url is not None
+            report = await bench_fairness(
+                pair.database_url, pair.redis_url, Path(home), questions=questions, say=_say
             )
     print(orjson.dumps(report.as_json()).decode() if as_json else report.as_text())
     return 0 if report.met else 1
