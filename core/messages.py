@@ -7,8 +7,8 @@ that made them may read.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from typing import Final, Literal
 from uuid import UUID
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -53,12 +53,17 @@ class Sender:
     language: str = ""
 
 
+UNTOLD: Final = datetime.fromtimestamp(0, UTC)
+"""When something was sent that nobody dates: too long ago to be believed, so that its acceptance counts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
     """One message that is meant for the bot, mention taken off.
 
     `dedupe_key` is the same for every delivery of the same message, whatever event brought it.
     `message_id` is the platform's id, to answer under. `extra` is the channel's own note to itself.
+    `sent_at` is by the platform's clock, `UNTOLD` where it says nothing, and never by this machine's.
     `change` tells of an earlier message with the same dedupe key that its author edited (`text` is the new
     one) or deleted; it counts as long as nobody has begun to answer, and is no message of its own.
     A native command arrives as its typed form, `/name arguments`.

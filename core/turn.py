@@ -127,7 +127,7 @@ class Turn:
         """What all sends of this turn share."""
         message = self.asked.message
         return OutboundMessage(
-            place=self.line.place, text="", key="", asked_at=message.sent_at, extra=message.extra
+            place=self.line.place, text="", key="", asked_at=self.asked.asked_at, extra=message.extra
         )
 
     def begin_placeholder(self) -> Part | None:

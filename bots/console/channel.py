@@ -14,7 +14,6 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from datetime import UTC, datetime
 from typing import Any
 
 from uuid_utils.compat import uuid7
@@ -22,7 +21,7 @@ from uuid_utils.compat import uuid7
 from bots.console.streams import Streams
 from bots.console.text import pieces
 from core.errors import NotSent, StoreError, Undeliverable
-from core.messages import Account, Identity, InboundMessage, OutboundMessage, Place, Sender, Traits
+from core.messages import UNTOLD, Account, Identity, InboundMessage, OutboundMessage, Place, Sender, Traits
 from core.ports import Accept
 
 Settled = Callable[[Account], Awaitable[None]]
@@ -170,7 +169,7 @@ class ConsoleChannel:
             text=text,
             dedupe_key=number,
             message_id=number,
-            sent_at=datetime.now(UTC),
+            sent_at=UNTOLD,
         )
 
     async def _print(self, show: Callable[[str], Awaitable[None]], text: str) -> None:

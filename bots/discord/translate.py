@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bots.discord.ids import Interaction, dedupe_key, made_at
-from core.messages import Account, Identity, InboundMessage, Place, Sender
+from core.messages import UNTOLD, Account, Identity, InboundMessage, Place, Sender
 
 DEFAULT, REPLY = 0, 19
 COMMAND_CALLED = 2
@@ -73,7 +73,7 @@ def translate_deletions(told: Mapping[str, Any], account: Account) -> list[Inbou
             text="",
             dedupe_key=dedupe_key("m", str(id)),
             message_id=str(id),
-            sent_at=made_at(int(id)) or datetime.now(UTC),
+            sent_at=made_at(int(id)) or UNTOLD,
             change="deleted",
         )
         for id in told.get("ids") or (told["id"],)
@@ -101,7 +101,7 @@ def translate_command(called: Mapping[str, Any], account: Account) -> InboundMes
         text=" ".join((f"/{data.get('name')}", *arguments)).strip(),
         dedupe_key=dedupe_key("i", interaction.id),
         message_id=str(interaction),
-        sent_at=datetime.now(UTC),
+        sent_at=made_at(int(interaction.id)) or UNTOLD,
         extra={"asker": str(user.get("id")), "interaction": str(interaction)},
     )
 
@@ -145,5 +145,5 @@ def _time(told: Any) -> datetime:
     try:
         at = datetime.fromisoformat(str(told))
     except ValueError:
-        return datetime.now(UTC)
+        return UNTOLD
     return at if at.tzinfo else at.replace(tzinfo=UTC)

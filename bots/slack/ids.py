@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from core.errors import TargetGone
-from core.messages import Identity, Place
+from core.messages import UNTOLD, Identity, Place
 
 TS = re.compile(r"\d{1,12}\.\d{1,6}")
 BY_RESPONSE = "response:"
@@ -53,8 +53,8 @@ def response_receipt(key: str) -> str:
 
 
 def time_of(ts: str) -> datetime:
-    """When Slack says it was; now, where it says nothing."""
-    return datetime.fromtimestamp(float(ts), UTC) if is_ts(ts) else datetime.now(UTC)
+    """When Slack says it was."""
+    return datetime.fromtimestamp(float(ts), UTC) if is_ts(ts) else UNTOLD
 
 
 def message_key(chat: str, ts: str) -> str:

@@ -11,12 +11,11 @@ https://docs.slack.dev/reference/events/message
 import re
 from collections.abc import Container, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from bots.slack import commands, ids
 from bots.slack.ids import Me
-from core.messages import Account, InboundMessage, Place, Sender
+from core.messages import UNTOLD, Account, InboundMessage, Place, Sender
 
 Payload = Mapping[str, Any]
 
@@ -111,7 +110,8 @@ def _part(event: Payload, name: str) -> Payload:
 def translate_command(
     payload: Payload, account: Account, known: Container[str] = frozenset()
 ) -> InboundMessage | None:
-    """A slash command in its typed form. Slack shows it to nobody, so it begins no thread."""
+    """A slash command in its typed form. Slack shows it to nobody, so it begins no thread, and does not say
+    when it was given. https://docs.slack.dev/interactivity/implementing-slash-commands#app_command_handling"""
     chat, user = str(payload.get("channel_id") or ""), str(payload.get("user_id") or "")
     if not chat or not user:
         return None
@@ -125,7 +125,7 @@ def translate_command(
         text=typed,
         dedupe_key=ids.command_key(payload),
         message_id="",
-        sent_at=datetime.now(UTC),
+        sent_at=UNTOLD,
         extra={"response_url": address} if address else {},
     )
 

@@ -6,7 +6,7 @@ Cold queries only. What people said is read only where it is asked for.
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from uuid_utils.compat import uuid7
 
 from core.errors import ParleyError
-from core.messages import InboundMessage, Place, Sender
+from core.messages import UNTOLD, InboundMessage, Place, Sender
 from core.ports import Journal
 from core.rows import Arrival, End
 from core.store.database import Transaction, own, transaction
@@ -188,8 +188,9 @@ async def _mappings(connection: Transaction, query: Any) -> tuple[dict[str, Any]
 def _messages(turn_id: UUID) -> Any:
     of = inbox.c
     said = of.payload["text"].astext.label("text")
+    times = func.nullif(of.sent_at, UNTOLD).label("sent_at"), of.accepted_at, of.done_at
     return (
-        select(of.kind, of.state, of.outcome, of.attempts, of.sent_at, of.accepted_at, of.done_at, said)
+        select(of.kind, of.state, of.outcome, of.attempts, *times, said)
         .where(of.turn_id == turn_id)
         .order_by(of.seq)
     )
@@ -265,7 +266,7 @@ def _arrival(row: Any, key: str) -> Arrival:
             text=payload["text"],
             dedupe_key=key,
             message_id=payload["message_id"],
-            sent_at=datetime.now(UTC),
+            sent_at=UNTOLD,
             extra=payload["extra"],
         ),
         owner=None,

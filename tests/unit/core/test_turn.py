@@ -1,12 +1,14 @@
 """What a turn takes over from an earlier holder, and how its text becomes parts."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from core.messages import UNTOLD
 from core.overdue import Overdue, Why
 from core.rows import Lease, OpenTurn, Part, Work
 from core.turn import Kind, Turn
@@ -86,3 +88,11 @@ def test_a_line_that_we_are_unsure_never_takes_the_place_of_what_may_be_an_answe
 
 def test_nothing_to_say_is_no_part() -> None:
     assert turn().cut(None) == ()
+
+
+def test_an_answer_is_looked_for_since_the_question_was_asked_as_far_as_that_is_believed() -> None:
+    """What a platform does not date, or dates wrongly, was asked when it was accepted."""
+    ours = turn()
+    undated = replace(ours.asked, message=replace(ours.asked.message, sent_at=UNTOLD))
+    ours.taken = (undated,)
+    assert ours.outbound().asked_at == undated.asked_at == NOON

@@ -1,5 +1,6 @@
 """What is meant for the bot, and what the core is told of it."""
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -7,7 +8,7 @@ import pytest
 
 from bots.discord.ids import interaction_of
 from bots.discord.translate import translate, translate_command, translate_deletions, translate_edit
-from core.messages import Account, Identity, InboundMessage
+from core.messages import UNTOLD, Account, Identity, InboundMessage
 
 ME = Identity(name="99", handle="parley")
 ACCOUNT = Account(id=UUID(int=1), tenant_id=UUID(int=2), channel="discord", name="99")
@@ -103,6 +104,24 @@ def test_a_command_becomes_what_could_be_typed() -> None:
     )
     assert in_server is not None
     assert (in_server.text, in_server.sender.name, in_server.place.direct) == ("/help", "Annie", False)
+
+
+@pytest.mark.parametrize(
+    ("id", "at"),
+    [("175928847299117063", datetime(2016, 4, 30, 11, 18, 25, 796000, UTC)), ("11", UNTOLD)],
+)
+def test_a_command_was_given_when_its_id_says(id: str, at: datetime) -> None:
+    """By the example of https://docs.discord.com/developers/reference#snowflakes; a server may just count."""
+    called = {"id": id, "application_id": "99", "type": 2, "token": "t", "channel_id": "5", "user": ANN}
+    message = translate_command({**called, "data": {"name": "help"}}, ACCOUNT)
+    assert message is not None
+    assert message.sent_at == at
+
+
+def test_a_message_that_nobody_dates_is_as_old_as_its_acceptance() -> None:
+    message = read("hello", direct=True, timestamp=None)
+    assert message is not None
+    assert message.sent_at == UNTOLD
 
 
 def edited(content: str, *, direct: bool = False, **more: Any) -> InboundMessage | None:

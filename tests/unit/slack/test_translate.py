@@ -7,7 +7,7 @@ import pytest
 
 from bots.slack.ids import Me
 from bots.slack.translate import plain, translate_command, translate_event
-from core.messages import Account, InboundMessage
+from core.messages import UNTOLD, Account, InboundMessage
 
 ME = Me(team="T1", user="U0BOT", bot="B0BOT", handle="parley")
 ACCOUNT = Account(id=UUID(int=1), tenant_id=UUID(int=2), channel="slack", name="T1:U0BOT")
@@ -136,6 +136,7 @@ def test_slash_commands(command: str, text: str, typed: str) -> None:
     message = commanded(command, text)
     assert message is not None
     assert (message.text, message.dedupe_key, message.place.thread) == (typed, "c:1.2.3", "")
+    assert message.sent_at == UNTOLD
 
 
 def test_a_command_from_a_direct_message_or_nowhere() -> None:
