@@ -1,5 +1,7 @@
 """Slash commands: the menu, and the first answer, which must come within three seconds.
 
+Stored comes before acknowledged, so an answer may be ready before the acknowledgement is: Discord takes the
+first one, from whatever process, and tells all others that it has one. Here that is as good as their own.
 https://docs.discord.com/developers/interactions/application-commands
 https://docs.discord.com/developers/interactions/receiving-and-responding
 """
@@ -27,6 +29,8 @@ ONLY_ASKER = 1 << 6
 ACKNOWLEDGED = "40060"
 AT_ONCE = {"stop": "Stopping."}
 """Answered by what it does to another answer: it must not leave a "thinking" behind."""
+NOT_STORED = "I cannot reach my memory just now. If no answer comes here within a minute, please ask again."
+"""True whether it is stored after all or not: a commit that has begun is not called back."""
 
 
 async def offer_commands(line: Line, me: Identity, offers: Sequence[CommandOffer]) -> None:
@@ -41,22 +45,34 @@ async def offer_commands(line: Line, me: Identity, offers: Sequence[CommandOffer
     )
 
 
-async def acknowledge(line: Line, interaction: Interaction, name: str) -> bool:
+async def acknowledge(line: Line, interaction: Interaction, name: str = "") -> bool:
     """Say that an answer comes. False when Discord will take none any more: then a message must do."""
-    body: dict[str, Any] = {"type": DEFERRED}
     if name in AT_ONCE:
-        body = {"type": MESSAGE, "data": {"content": AT_ONCE[name], "flags": ONLY_ASKER}}
+        return await _respond(line, interaction, _to_asker(AT_ONCE[name]))
+    return await _respond(line, interaction, {"type": DEFERRED})
+
+
+async def turn_away(line: Line, interaction: Interaction) -> None:
+    """Tell who asked that it may not be stored. Where it is after all, the answer takes this one's place."""
+    await _respond(line, interaction, _to_asker(NOT_STORED))
+
+
+async def _respond(line: Line, interaction: Interaction, body: dict[str, Any]) -> bool:
     path = "/interactions/{webhook_id}/{webhook_token}/callback"
     try:
         await line.call("POST", path, body, webhook_id=interaction.id, webhook_token=interaction.token)
     except Ambiguous:
         return True  # the answer finds out
     except ChannelError as error:
-        if ACKNOWLEDGED in str(error):  # told twice, or another instance was faster
+        if ACKNOWLEDGED in str(error):  # told twice, or another process was faster
             return True
         log.warning("a command could not be acknowledged: %s", error)
         return False
     return True
+
+
+def _to_asker(text: str) -> dict[str, Any]:
+    return {"type": MESSAGE, "data": {"content": text, "flags": ONLY_ASKER}}
 
 
 async def _application(line: Line, me: Identity) -> str:

@@ -10,12 +10,12 @@ https://docs.discord.com/developers/events/gateway#resuming
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from bots.backoff import backoff
-from bots.discord import commands, send
+from bots.discord import commands
 from bots.discord.cursors import Progress, Step
 from bots.discord.gaps import UNREADABLE, Fetched, Gaps
 from bots.discord.gateway import Gateway
@@ -28,7 +28,7 @@ from bots.discord.translate import (
     translate_edit,
 )
 from bots.discord.wire import Line
-from core.errors import ChannelError, StoreUnavailable
+from core.errors import StoreUnavailable
 from core.messages import Account, Identity, InboundMessage
 from core.points import reach
 from core.ports import Accept, Cursors
@@ -40,12 +40,13 @@ BATCH = 100
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """Seconds: pauses while the store is away, from and to; how long a command may wait for it, and how long
-    the gateway; between two looks whether cursors have moved, between two looks through all histories, and
-    between two calls for that. `room` is how many events may wait for the store."""
+    """Seconds: pauses while the store is away, from and to; how long a command may wait for it, of the three
+    in which Discord wants to hear, and how long the gateway; between two looks whether cursors have moved,
+    between two looks through all histories, and between two calls for that. `room` is how many events may
+    wait for the store."""
 
     error: tuple[float, float] = (0.5, 30.0)
-    command: float = 10.0
+    command: float = 2.0
     store: float = 30.0
     cursors: float = 3.0
     look: float = 600.0
@@ -205,20 +206,20 @@ class Receiver:
             timer.cancel()
 
     async def _obey(self, message: InboundMessage, id: int) -> None:
-        """A command: Discord wants to hear within three seconds, so first of all it is told to wait. No
-        history tells of an interaction: if it cannot be stored, the person must know."""
+        """A command: stored, then acknowledged, both within Discord's three seconds. No history tells of it.
+        Who dies before the commit leaves it to Discord to say that nobody answered; who dies after it leaves
+        an answer that acknowledges by itself, or comes as a message (`send`). What the store does not take
+        in time may be taken later all the same, so the person is told what holds either way."""
         asked = interaction_of(message.message_id)
         assert asked is not None
-        name = message.text.removeprefix("/").partition(" ")[0]
-        if not await commands.acknowledge(self._line, asked, name):
-            message = replace(message, message_id="", extra={"asker": message.extra["asker"]})
         try:
             async with asyncio.timeout(self._patience.command):
                 await self._store([message])
         except TimeoutError:
-            with suppress(ChannelError):
-                await send.react(self._line, message.place, str(asked), StoreUnavailable.public)
+            await commands.turn_away(self._line, asked)
             return
+        name = message.text.removeprefix("/").partition(" ")[0]
+        await commands.acknowledge(self._line, asked, name)
         await self._put(Step(chat=message.place.chat, id=id, direct=message.place.direct, opens=True))
 
 

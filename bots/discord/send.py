@@ -2,14 +2,16 @@
 
 Every message has a nonce made of its key, so that within some minutes the same send is the same message:
 https://docs.discord.com/developers/resources/message#create-message. The first part of an answer to a slash
-command edits the command's own answer instead, which may be repeated at any time. Nobody is pinged but who
-asked, and links unfold nothing. Pace and repeats are left to the core.
+command edits the command's own answer instead, which may be repeated at any time; where nobody acknowledged
+the command yet, that comes first. Nobody is pinged but who asked, and links unfold nothing. Pace and repeats
+are left to the core.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bots.discord.commands import acknowledge
 from bots.discord.ids import (
     Interaction,
     chat_of,
@@ -40,7 +42,7 @@ async def send(line: Line, message: OutboundMessage) -> str:
     if asked is not None:
         try:
             return await _fill(line, asked, message)
-        except TargetGone:  # its 15 minutes are over, or it never was acknowledged
+        except TargetGone:  # its 15 minutes are over, or its three seconds were before anybody acknowledged
             pass
     try:
         return await _post(line, message, quote=asked is None)
@@ -75,7 +77,7 @@ async def show_typing(line: Line, place: Place) -> None:
 async def react(line: Line, place: Place, message_id: str, sign: str) -> None:
     """Put a sign on a message; on a command it is the answer."""
     if (asked := interaction_of(message_id)) is not None:
-        await line.call("PATCH", ORIGINAL, _body(sign, asker=""), **_right(asked))
+        await _answer(line, asked, _body(sign, asker=""))
         return
     path = f"{CHANNEL}/messages/{{message}}/reactions/{{sign}}/@me"
     await line.call("PUT", path, channel_id=chat_of(place), message=number("message", message_id), sign=sign)
@@ -124,10 +126,20 @@ async def history(
 
 
 async def _fill(line: Line, asked: Interaction, message: OutboundMessage) -> str:
-    body = _body(message.text, asker=message.extra.get("asker", ""))
-    answer = await line.call("PATCH", ORIGINAL, body, **_right(asked))
+    answer = await _answer(line, asked, _body(message.text, asker=message.extra.get("asker", "")))
     id = answer.get("id") if isinstance(answer, dict) else None
     return receipt_of(str(id or "0"), asked)
+
+
+async def _answer(line: Line, asked: Interaction, body: dict[str, Any]) -> Any:
+    """Put it in the place of the command's answer. Who stored the command may have died before it
+    acknowledged it, or is about to: an answer that overtook that would leave a "thinking" behind."""
+    try:
+        return await line.call("PATCH", ORIGINAL, body, **_right(asked))
+    except TargetGone:
+        if not await acknowledge(line, asked):
+            raise
+    return await line.call("PATCH", ORIGINAL, body, **_right(asked))
 
 
 async def _post(line: Line, message: OutboundMessage, *, quote: bool) -> str:
@@ -184,7 +196,9 @@ def _is_it(found: dict[str, Any], message: OutboundMessage, asked: Interaction |
         return True
     if str(found.get("content")).strip() != render(message.text).strip():
         return False
-    if asked is not None:
-        return (found.get("interaction_metadata") or {}).get("id") == asked.id
     answered = (found.get("message_reference") or {}).get("message_id")
+    if asked is not None and (command := found.get("interaction_metadata")):
+        return bool(command.get("id") == asked.id)
+    if asked is not None:  # a message in the place of an answer that came too late
+        return answered is None
     return not message.reply_to or message.place.direct or answered == message.reply_to

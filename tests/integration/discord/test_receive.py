@@ -245,40 +245,6 @@ async def test_the_gateway_is_asked_for_where_none_is_set(sim: DiscordSimulator,
     assert "get_gateway_bot" in [call.method for call in sim.calls]
 
 
-async def test_a_command_is_acknowledged_and_comes_in_as_typed(
-    channel: DiscordChannel, sim: DiscordSimulator, inbox: Inbox
-) -> None:
-    async with running(channel, sim, inbox):
-        called = sim.slash("general", "ann", "ask", {"question": "why?"})
-        await inbox.until(lambda inbox: bool(inbox.committed))
-        assert called.answered
-    message = inbox.committed[0]
-    assert message.text == "/ask why?"
-    assert message.dedupe_key == f"i:{called.id}"
-    assert not message.place.direct
-
-
-async def test_a_command_that_cannot_be_stored_is_told_so(
-    channel: DiscordChannel, sim: DiscordSimulator, inbox: Inbox
-) -> None:
-    inbox.away = True
-    async with running(channel, sim, inbox):
-        sim.slash("ann", "ann", "help")
-        answer = await sim.next_answer("ann", where=lambda seen: "my memory" in seen.text)
-    assert not answer.extra["loading"]
-    assert inbox.committed == []
-
-
-async def test_a_command_too_late_to_acknowledge_is_answered_all_the_same(
-    channel: DiscordChannel, sim: DiscordSimulator, inbox: Inbox
-) -> None:
-    async with running(channel, sim, inbox):
-        sim.fault("forbidden", method="create_interaction_response")
-        sim.slash("ann", "ann", "help")
-        await inbox.until(lambda inbox: bool(inbox.committed))
-    assert inbox.committed[0].message_id == ""
-
-
 async def test_the_store_is_waited_for(channel: DiscordChannel, sim: DiscordSimulator, inbox: Inbox) -> None:
     async with running(channel, sim, inbox):
         inbox.away = True

@@ -351,8 +351,8 @@ async def test_stop_leaves_no_thinking_behind(
     channel: DiscordChannel, sim: DiscordSimulator, inbox: Inbox
 ) -> None:
     async with running(channel, sim, inbox):
-        sim.slash("ann", "ann", "stop")
-        await inbox.until(lambda inbox: bool(inbox.committed))
+        called = sim.slash("ann", "ann", "stop")
+        await sim.wait_for(lambda _: called.answered)
     said = sim.seen("ann")[-1]
     assert said.text == "Stopping."
     await channel.react(inbox.committed[0].place, inbox.committed[0].message_id, "⏳")
