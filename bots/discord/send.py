@@ -24,7 +24,7 @@ from bots.discord.ids import (
 )
 from bots.discord.markup import render
 from bots.discord.wire import Line
-from core.errors import Ambiguous, TargetGone, Undeliverable
+from core.errors import Ambiguous, ChannelError, TargetGone, Undeliverable
 from core.messages import OutboundMessage, Place
 
 SUPPRESS_EMBEDS = 1 << 2
@@ -85,12 +85,18 @@ async def react(line: Line, place: Place, message_id: str, sign: str) -> None:
 
 async def read_back(line: Line, message: OutboundMessage, me: str) -> str | None:
     """The receipt of this message if it is among those after the question: ours, with its nonce, or with its
-    text as an answer to the same. Raises a `ChannelError` when nobody can tell."""
+    text as an answer to the same. Looked for from the question on, since only what was said before the answer
+    lies between, and not all that was said since. Raises a `ChannelError` when nobody can tell: a plain one
+    after so many messages that it may be beyond, where another look would see the same."""
     asked = interaction_of(message.reply_to)
     async for page in history(line, chat_of(message.place), _question(message, asked)):
         for found in page.messages:
             if (found.get("author") or {}).get("id") == me and _is_it(found, message, asked):
                 return receipt_of(str(found["id"]), asked)
+        if page.is_cut:
+            raise ChannelError(
+                f"it is not among the first {MOST} messages after the question; nobody looks further"
+            )
     return None
 
 

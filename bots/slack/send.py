@@ -15,7 +15,7 @@ from bots.slack.errors import code_of, translated
 from bots.slack.ids import Me, is_ts, response_receipt, ts_of
 from bots.slack.markup import markdown, render
 from bots.slack.wire import Line
-from core.errors import Ambiguous, Undeliverable
+from core.errors import Ambiguous, ChannelError, Undeliverable
 from core.messages import OutboundMessage, Place
 
 T = TypeVar("T")
@@ -28,6 +28,7 @@ OTHER_REACTION = "eyes"
 NO_BLOCKS = frozenset({"invalid_blocks", "invalid_blocks_format", "msg_blocks_too_long"})
 NOT_IN = frozenset({"channel_not_found", "not_in_channel"})
 EARLIER = timedelta(minutes=1)
+PAGE = 200
 MOST_PAGES = 5
 
 
@@ -103,7 +104,9 @@ async def react(line: Line, place: Place, message_id: str, sign: str) -> None:
 
 
 async def find(line: Line, me: Me, message: OutboundMessage) -> str | None:
-    """The `ts` of the message with this key; None where it is not among what was said since the question."""
+    """The `ts` of the message with this key; None where it is not among what was said since the question.
+    Raises a `ChannelError` when nobody can tell: a plain one after so many messages that it may be beyond,
+    where another look would see the same."""
     async for page in _pages(line, message):
         for said in page:
             if is_ours(said, me, message):
@@ -124,7 +127,7 @@ def is_ours(said: Mapping[str, Any], me: Me, message: OutboundMessage) -> bool:
 async def _pages(line: Line, message: OutboundMessage) -> AsyncIterator[list[Mapping[str, Any]]]:
     """https://docs.slack.dev/reference/methods/conversations.replies and conversations.history"""
     place, client = message.place, line.client
-    asked: dict[str, Any] = {"channel": place.chat, "include_all_metadata": True, "limit": 200}
+    asked: dict[str, Any] = {"channel": place.chat, "include_all_metadata": True, "limit": PAGE}
     if message.asked_at is not None:
         asked["oldest"] = f"{(message.asked_at - EARLIER).timestamp():.6f}"
     cursor: str | None = None
@@ -140,6 +143,7 @@ async def _pages(line: Line, message: OutboundMessage) -> AsyncIterator[list[Map
         yield page
         if not cursor:
             return
+    raise ChannelError(f"{method}: it is not in the {MOST_PAGES} pages that were read; nobody looks further")
 
 
 def _next(found: Mapping[str, Any]) -> str:

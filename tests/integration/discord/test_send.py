@@ -10,6 +10,7 @@ import pytest
 from bots.discord.adapter import DiscordChannel
 from bots.discord.ids import nonce_of
 from bots.discord.markup import MAX_TEXT
+from bots.discord.send import MOST
 from bots.discord.wire import Pace
 from bots.simulators.discord import DiscordSimulator
 from core.errors import Ambiguous, ChannelError, NotSent, Rejected, TargetGone, Unauthorized, Undeliverable
@@ -149,6 +150,23 @@ async def test_what_the_nonce_has_forgotten_is_found_by_looking(direct: bool) ->
         with pytest.raises(Undeliverable):
             await channel.read_back(sent)
         await channel.close()
+
+
+async def test_what_was_looked_for_in_so_many_messages_is_not_called_missing(
+    channel: DiscordChannel, sim: DiscordSimulator, general: Place
+) -> None:
+    """It may be beyond them: who believed that it is not there would send it again. Nor is it worth another
+    look, which would see the same."""
+    asked = sim.say("general", "bob", "a question")
+    for number in range(MOST - 1):
+        sim.say("general", "bob", f"noise {number}")
+    found, beyond = (message(general, text, key=text, reply_to=asked) for text in ("found", "beyond"))
+    receipt = await channel.send(found)
+    await channel.send(beyond)
+    assert await channel.read_back(found) == receipt
+    with pytest.raises(ChannelError, match="nobody looks further") as caught:
+        await channel.read_back(beyond)
+    assert not isinstance(caught.value, NotSent | Ambiguous)
 
 
 FAULTS: list[tuple[dict[str, Any], type[ChannelError]]] = [

@@ -7,6 +7,7 @@ import pytest
 
 from bots.simulators.slack import SlackSimulator
 from bots.slack.adapter import SlackChannel
+from bots.slack.send import MOST_PAGES, PAGE
 from core.errors import Ambiguous, ChannelError, NotSent, Rejected, TargetGone, Unauthorized, Undeliverable
 from core.messages import OutboundMessage, Place
 from core.ports import CanEdit, CanOfferCommands, CanReact, CanReadBack, CanShowTyping, ChannelAdapter
@@ -162,6 +163,23 @@ async def test_reading_back_in_threads_and_over_pages(
         sim.say("team", "ann", f"noise {number}", thread=root if thread else None)
     assert await channel.read_back(message) == receipt
     assert await channel.read_back(outbound(where, "ours", key="other")) is None
+
+
+async def test_what_was_looked_for_in_so_many_messages_is_not_called_missing(
+    channel: SlackChannel, sim: SlackSimulator
+) -> None:
+    """It may be beyond them: who believed that it is not there would send it again. Nor is it worth another
+    look, which would see the same."""
+    await channel.connect()
+    root = sim.say("team", "ann", "hello")
+    message = outbound(place(sim, "team", root), "ours", key="mine")
+    for number in range(MOST_PAGES * PAGE):
+        sim.say("team", "ann", f"noise {number}", thread=root)
+    await channel.send(message)
+    with pytest.raises(ChannelError, match="nobody looks further") as caught:
+        await channel.read_back(message)
+    assert not isinstance(caught.value, NotSent | Ambiguous)
+    assert posts(sim, "conversations.replies") == MOST_PAGES
 
 
 async def test_what_is_not_there_is_looked_for_twice(
