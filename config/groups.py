@@ -85,7 +85,10 @@ class Turns(Group):
     lease_seconds: float = setting("How long a silent instance keeps a conversation.", ge=1, le=3_600)
     concurrency: Count = setting("Turns one instance runs at once.")
     batch_max: int = setting("Turns' writes that share one commit, at most.", ge=1, le=10_000)
-    queue_max: Count = setting("Writes that may wait; beyond it, receiving waits too.")
+    # A page of updates or of history is 100: less room would refuse it however often it came.
+    queue_max: int = setting(
+        "Writes that may wait; beyond it, what arrives is refused and comes again.", ge=200, le=1_000_000
+    )
     burst_seconds: float = setting("First wait for more messages of the same burst.", ge=0, le=60)
     poll_seconds: Seconds = setting("How often waiting work is looked for when no notification came.")
     drain_seconds: Seconds = setting("How long a stopping instance finishes what it has begun.")

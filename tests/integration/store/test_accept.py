@@ -22,11 +22,10 @@ async def order(one: Instance, chat: str) -> list[str]:
 
 @pytest.mark.parametrize("seed", range(6))
 async def test_the_sequence_is_the_order_of_acceptance(database_url: str, seed: int) -> None:
-    """Whatever the sizes of batch and queue: short queues make most callers wait for room."""
+    """Whatever the size of a batch."""
     chance = random.Random(seed)
     chats = [chance.choice("abcd") for _ in range(chance.randint(1, 120))]
-    most, room = chance.randint(1, 16), chance.randint(1, 20)
-    async with open_instance(database_url, most=most, room=room) as one:
+    async with open_instance(database_url, most=chance.randint(1, 16)) as one:
         async with asyncio.TaskGroup() as group:
             for n, chat in enumerate(chats):
                 group.create_task(one.accept(chat, str(n)))

@@ -16,6 +16,7 @@ from core.inbox import Inbox
 from core.observe import Metrics
 from tests.integration.store.ground import Instance, open_instance
 from tests.integration.store.proxy import running_proxy
+from tests.integration.store.test_accept import order
 
 POSTS, ROOM, MOST = 2000, 20, 8
 KEPT = ROOM + MOST
@@ -50,6 +51,28 @@ async def test_what_arrives_while_the_database_is_away_is_bounded_and_counted(da
         assert queued(one) == 0
         assert (await one.accept("refused before")).fresh
         assert await one.one("SELECT count(*) FROM inbox") == len(taken) + 2
+
+
+async def test_a_page_that_is_brought_again_until_it_was_taken_is_in_order(database_url: str) -> None:
+    """As by those who confirm a page at a time, in the least room that may be set."""
+    async with running_proxy(database_url) as (proxy, url), open_instance(url, room=200) as one:
+        await one.accept("warm-up")
+        proxy.go_away()
+        others = [asyncio.create_task(one.accept("other")) for _ in range(200)]
+        await asyncio.sleep(0)
+        page = [one.arrival("chat", str(number)) for number in range(100)]
+
+        async def bring() -> int:
+            found = await asyncio.gather(*map(one.journal.accept, page), return_exceptions=True)
+            return sum(isinstance(each, StoreUnavailable) for each in found)
+
+        bringing = asyncio.create_task(bring())
+        await asyncio.sleep(0)
+        proxy.come_back()
+        assert await bringing > 0
+        assert await bring() == 0
+        await asyncio.gather(*others)
+        assert await order(one, "chat") == [str(number) for number in range(100)]
 
 
 def door_to(one: Instance) -> Webhook:
