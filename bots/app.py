@@ -118,6 +118,8 @@ async def _open_ground(settings: Settings, where: Addresses, word_seconds: float
         name=f"parley {role.name} {me.pid}",
         working=lambda: census.working,
         on_degraded=heard_cache(metrics),
+        seen=lambda: guard.seen(),
+        on_lost=lambda: guard.doubt(),
     ) as stores:
         guard = Guard(PostgresFence(stores.hot), stores.state, metrics, private=where.is_embedded)
         await guard.start()
@@ -221,7 +223,6 @@ def _turns(ground: _Ground, house: House, channels: Channels) -> Turns:
         lease_seconds=rules.lease_seconds,
         poll_seconds=rules.poll_seconds,
         trusted=ground.guard.trusted,
-        doubt=ground.guard.doubt,
     )
 
 

@@ -6,6 +6,7 @@ and the rows are in `core/store/fence.py`.
 
 from collections.abc import Sequence
 from time import monotonic
+from uuid import UUID
 
 import structlog
 
@@ -32,6 +33,7 @@ class Guard:
         self._state = state
         self._metrics = metrics
         self._remembered: int | None = None
+        self._seen: tuple[UUID, int] | None = None
         self._standing: Fence | None = None
         self._trusts = False
         self._asked_at: float | None = None
@@ -44,6 +46,10 @@ class Guard:
     def doubt(self) -> None:
         """It was away: nothing is taken before the next beat."""
         self._trusts = False
+
+    def seen(self) -> tuple[UUID, int] | None:
+        """The last beat, and whose: nothing is claimed of a database that has not come as far."""
+        return self._seen
 
     async def start(self) -> None:
         """Raises `StoreUnavailable`."""
@@ -60,7 +66,7 @@ class Guard:
         self._asked_at = monotonic()
         try:
             beat = await self._fence.beat(self._remembered, starts=starts)
-            self._trusts = True
+            self._trusts, self._seen = True, (beat.deployment, beat.number)
         except StoreError:
             self.doubt()
             raise

@@ -26,7 +26,7 @@ from core.store.health import check_database
 from core.store.instances import PostgresInstances
 from core.store.jobs import PostgresJobs
 from core.store.journal import PostgresJournal, open_journal
-from core.store.leases import PostgresLeases, open_leases
+from core.store.leases import PostgresLeases, Seen, open_leases
 from core.store.records import PostgresRecords
 
 log = structlog.get_logger(__name__)
@@ -104,9 +104,12 @@ async def open_stores(
     name: str,
     working: Callable[[], int],
     on_degraded: Callable[[bool], None],
+    seen: Callable[[], Seen | None],
+    on_lost: Callable[[], None],
 ) -> AsyncIterator[Stores]:
     """Everything on both; leaving writes what is queued. `name` is how Postgres lists our connections,
-    `working` how many gateways share out a limit while Redis is away. Raises `SchemaIsOld`."""
+    `working` how many gateways share out a limit while Redis is away; work is claimed only of the database
+    that was `seen`, and `on_lost` hears when it did not answer. Raises `SchemaIsOld`, `SchemaIsNew`."""
     terms, turns = from_settings.terms(settings), settings.turns
     async with AsyncExitStack() as stack:
         cold = await stack.enter_async_context(open_engine_of(settings, where.database_url, name))
@@ -115,14 +118,20 @@ async def open_stores(
         hot = await stack.enter_async_context(open_engine_of(settings, where.database_url, name, few))
         state = open_state(where.redis_url, terms, instances=working, on_degraded=on_degraded)
         journal = open_journal(
-            hot, metrics, most=turns.batch_max, room=turns.queue_max, drain_seconds=CLOSING_SECONDS
+            hot,
+            metrics,
+            most=turns.batch_max,
+            room=turns.queue_max,
+            drain_seconds=CLOSING_SECONDS,
+            on_lost=on_lost,
         )
+        leases = open_leases(hot, turns.lease_seconds, seen=seen, on_lost=on_lost)
         yield Stores(
             cold=cold,
             hot=hot,
             state=await stack.enter_async_context(state),
             journal=await stack.enter_async_context(journal),
-            leases=await stack.enter_async_context(open_leases(hot, turns.lease_seconds)),
+            leases=await stack.enter_async_context(leases),
             accounts=PostgresAccounts(hot),
             instances=PostgresInstances(hot),
             jobs=PostgresJobs(hot),

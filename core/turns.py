@@ -63,9 +63,8 @@ class Turns:
         lease_seconds: float = 30.0,
         poll_seconds: float = 0.25,
         trusted: Callable[[], bool] = lambda: True,
-        doubt: Callable[[], None] = lambda: None,
     ) -> None:
-        """No work is taken while the database is not `trusted`; `doubt` is called when it was away."""
+        """No work is taken while the database is not `trusted`."""
         self._instance = instance
         self._take = take
         self._journal = journal
@@ -80,7 +79,6 @@ class Turns:
         self._lease_seconds = lease_seconds
         self._poll_seconds = poll_seconds
         self._trusted = trusted
-        self._doubt = doubt
         self._held: dict[UUID, _Held] = {}
         self._offered = 0
         self._draining = False
@@ -224,7 +222,6 @@ class Turns:
             try:
                 await self._claim()
             except StoreError as error:
-                self._doubt()
                 log.warning("sweep failed", error=str(error))
                 await asyncio.sleep(1)
 

@@ -7,7 +7,7 @@ hot connection whose caller went away is not used again. Nobody finds one in the
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple, overload
@@ -181,8 +181,10 @@ async def _open(connection: AsyncConnection) -> None:
 class HotConnection:
     """One connection of the pool, kept, and used through the driver itself. One caller at a time."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, on_lost: Callable[[], None] = lambda: None) -> None:
+        """`on_lost` is called when the database did not answer: the next to do so may be another one."""
         self._engine = engine
+        self._on_lost = on_lost
         self._connection: AsyncConnection | None = None
 
     async def fetch(self, statement: str, *arguments: Any) -> Sequence[Any]:
@@ -197,6 +199,7 @@ class HotConnection:
         except FAILURES as error:
             meaning = meant(error)
             if not isinstance(meaning, RowRefused):
+                self._on_lost()
                 await self.close(broken=True)
             raise meaning from error
 

@@ -6,7 +6,7 @@ A write becomes rows here, joins a batch, and gets its own result back. What the
 
 import itertools
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -76,10 +76,17 @@ class PostgresJournal:
 
 @asynccontextmanager
 async def open_journal(
-    engine: AsyncEngine, metrics: Metrics, *, most: int = 64, room: int = 2000, drain_seconds: float = 10.0
+    engine: AsyncEngine,
+    metrics: Metrics,
+    *,
+    most: int = 64,
+    room: int = 2000,
+    drain_seconds: float = 10.0,
+    on_lost: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[PostgresJournal]:
-    """A journal with its writer running; leaving writes what is queued."""
-    connection = HotConnection(engine)
+    """A journal with its writer running; leaving writes what is queued. `on_lost` is called when the database
+    did not answer."""
+    connection = HotConnection(engine, on_lost)
     journal = PostgresJournal(connection, metrics)
     queue = GroupCommit(
         journal.commit,

@@ -5,7 +5,7 @@ refused from that moment on.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
@@ -16,7 +16,11 @@ from core.rows import Lease, Work
 from core.store import encode
 from core.store.database import FAILURES, HotConnection, own
 
-CLAIM = "SELECT work::text FROM parley_claim_v1($1, $2::uuid[], $3, $4) AS work"
+# None of a database that is another, or younger, than what was last seen: it was put back since.
+CLAIM = """
+    SELECT work::text FROM parley_claim_v1($1, $2::uuid[], CASE
+        WHEN $5::uuid IS NULL OR EXISTS (SELECT 1 FROM identity WHERE deployment = $5 AND beat >= $6) THEN $3
+        ELSE 0 END, $4) AS work"""
 OWNERS = """
     SELECT lease_owner FROM conversations WHERE wake_at IS NOT NULL AND lease_owner IS NOT NULL
     UNION SELECT receiver FROM accounts WHERE receiver IS NOT NULL"""
@@ -28,18 +32,32 @@ END_RECEIVERS = "UPDATE accounts SET receiver = NULL, receiver_until = NULL WHER
 RENEW = "SELECT lost FROM parley_renew_v1($1, $2::text::jsonb, $3) AS lost"
 
 
+Seen = tuple[UUID, int]
+"""A deployment and its beat, as `core/store/fence.py` counts them."""
+
+
+def unseen() -> None:
+    """Nobody watches the beats."""
+
+
 class PostgresLeases:
     """Claims and renewals of one instance, over a connection of their own: a renewal must never wait
     behind a long batch."""
 
-    def __init__(self, connection: HotConnection, lease_seconds: float) -> None:
+    def __init__(
+        self, connection: HotConnection, lease_seconds: float, seen: Callable[[], Seen | None] = unseen
+    ) -> None:
+        """`seen` gives the last beat of the database that this process saw."""
         self._connection = connection
         self._seconds = lease_seconds
+        self._seen = seen
         self._one_at_a_time = asyncio.Lock()
 
     async def claim(self, owner: str, accounts: Sequence[UUID], most: int) -> list[Work]:
+        deployment, beat = self._seen() or (None, None)
+        arguments = (owner, list(accounts), most, self._seconds, deployment, beat)
         async with self._one_at_a_time:
-            rows = await self._connection.fetch(CLAIM, owner, list(accounts), most, self._seconds)
+            rows = await self._connection.fetch(CLAIM, *arguments)
         return [encode.work(orjson.loads(row[0])) for row in rows]
 
     async def renew(self, owner: str, held: Sequence[Lease]) -> set[UUID]:
@@ -64,10 +82,17 @@ class PostgresLeases:
 
 
 @asynccontextmanager
-async def open_leases(engine: AsyncEngine, lease_seconds: float) -> AsyncIterator[PostgresLeases]:
-    connection = HotConnection(engine)
+async def open_leases(
+    engine: AsyncEngine,
+    lease_seconds: float,
+    *,
+    seen: Callable[[], Seen | None] = unseen,
+    on_lost: Callable[[], None] = lambda: None,
+) -> AsyncIterator[PostgresLeases]:
+    """`on_lost` is called when the database did not answer."""
+    connection = HotConnection(engine, on_lost)
     try:
-        yield PostgresLeases(connection, lease_seconds)
+        yield PostgresLeases(connection, lease_seconds, seen)
     finally:
         await connection.close()
 

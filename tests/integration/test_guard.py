@@ -14,6 +14,7 @@ from core.observe import Metrics
 from core.state.redis_state import RedisState, open_state
 from core.store import schema
 from core.store.fence import PostgresFence
+from core.store.leases import open_leases
 from tests.integration.state.talk import PATIENT
 from tests.integration.store.ground import Instance, begin, open_instance, turn_of
 
@@ -200,3 +201,43 @@ async def test_a_database_that_was_away_is_not_trusted_before_the_next_beat(
     await one.rows("ALTER TABLE elsewhere RENAME TO identity")
     await guard.watch()
     assert guard.trusted()
+
+
+async def test_nothing_is_claimed_of_a_database_that_was_put_back_under_a_running_gateway(
+    one: Instance, start: Start
+) -> None:
+    """In one transaction, so that no connection is lost, and between two beats."""
+    gateway = await start()
+    await one.accept("waits", owns=False)
+    async with open_leases(one.engine, 30.0, seen=gateway.guard.seen) as leases:
+        await one.rows(BACK)
+        assert await leases.claim("one", [one.account.id], 10) == []
+        await gateway.watch()
+        assert gateway.fenced == 1
+        await one.rows("UPDATE fences SET lifted_at = now(), lifted_as = 'resume'")
+        assert len(await leases.claim("one", [one.account.id], 10)) == 1
+
+
+async def test_nothing_is_claimed_of_a_copy_either(one: Instance, start: Start) -> None:
+    gateway = await start()
+    await one.accept("waits", owns=False)
+    async with open_leases(one.engine, 30.0, seen=gateway.guard.seen) as leases:
+        await one.rows("UPDATE identity SET deployment = gen_random_uuid(), beat = beat + 100")
+        assert await leases.claim("one", [one.account.id], 10) == []
+
+
+async def test_a_database_that_did_not_answer_is_not_trusted_before_the_next_beat(
+    one: Instance, start: Start
+) -> None:
+    gateway = await start()
+    async with open_leases(one.engine, 30.0, on_lost=gateway.guard.doubt) as leases:
+        assert await leases.owners() == []
+        await one.rows(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        with pytest.raises(StoreError):
+            await leases.owners()
+    assert not gateway.guard.trusted()
+    await gateway.watch()
+    assert gateway.guard.trusted()
