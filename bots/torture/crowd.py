@@ -8,6 +8,8 @@ can be told by its text alone.
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import inf
 from random import Random
 from typing import Any
 
@@ -31,6 +33,7 @@ class Crowd:
     def __init__(self, platforms: Mapping[str, Platform]) -> None:
         self._platforms = platforms
         self._said: list[Said] = []
+        self._deleted: set[int] = set()
 
     @property
     def spoken(self) -> int:
@@ -39,17 +42,34 @@ class Crowd:
 
     @property
     def said(self) -> list[Said]:
-        """In the order said."""
-        return [self._platforms[said.channel].heard(said) for said in self._said]
+        """In the order said. What was deleted need not be accepted any more."""
+        heard = (self._platforms[said.channel].heard(said) for said in self._said)
+        return [
+            replace(said, withdrawn=True, taken=inf) if said.number in self._deleted else said
+            for said in heard
+        ]
 
     async def speak(self, speeches: Sequence[Speech], *, at_once: bool = False) -> None:
-        """All of these, each at its moment."""
+        """All of these, each at its moment, and then whatever becomes of it."""
         loop = asyncio.get_running_loop()
         start = loop.time()
-        for speech in speeches:
-            if not at_once and (wait := start + speech.at - loop.time()) > 0:
-                await asyncio.sleep(wait)
-            self._said.append(self._platforms[speech.channel].say(speech))
+        async with asyncio.TaskGroup() as changes:
+            for speech in speeches:
+                if not at_once and (wait := start + speech.at - loop.time()) > 0:
+                    await asyncio.sleep(wait)
+                said = self._platforms[speech.channel].say(speech)
+                self._said.append(said)
+                if speech.change is not None:
+                    changes.create_task(self._change(speech, said))
+
+    async def _change(self, speech: Speech, said: Said) -> None:
+        await asyncio.sleep(speech.changed_after)
+        platform = self._platforms[speech.channel]
+        if speech.change == "edited":
+            platform.edit(speech, said)
+        else:
+            platform.delete(speech, said)
+            self._deleted.add(speech.number)
 
 
 class Answerer:

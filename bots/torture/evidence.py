@@ -24,6 +24,9 @@ from bots.torture.remains import (
 )
 from core.delivery import UNSURE
 
+THINKING = "is thinking"
+"""What stands where a platform was promised an answer and has none yet."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Said(InPlace):

@@ -3,9 +3,11 @@
 Pure: the same plan gives the same speeches and strikes. How the processes interleave is the machine's.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from math import ceil
 from random import Random
+from typing import Literal
 
 STRIKE_EVERY = 1.5
 """Seconds of talk for each kill, so that every kill finds work in flight."""
@@ -22,11 +24,26 @@ CHANNELS = ("telegram", "discord", "slack")
 HEARD_ONCE = "discord"
 """Where a chat that nobody knows is told of once, and to whoever listens then: no list of direct messages
 and no history of an unknown channel can be asked for."""
+CALLED = "discord"
+"""Where some of what is asked in a run of all faults is a command that the platform itself knows: it is told
+once, no history has it, and it must be acknowledged in time."""
+CALLED_SHARE = 0.15
+CHANGED_SHARE = 0.08
+CHANGED_WITHIN = 1.5
+"""Seconds in which somebody thinks better of what was said: the answer is begun about then, or not yet."""
+Change = Literal["edited", "deleted"]
+CHANGES: Mapping[str, tuple[Change, ...]] = {
+    "telegram": ("edited",),
+    "discord": ("edited", "deleted"),
+    "slack": ("edited", "deleted"),
+}
+"""Telegram tells no bot that somebody deleted a message."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Speech:
-    """One message: its unique number, whose it is, where, and how many seconds after the start."""
+    """One message: its unique number, whose it is, where, and how many seconds after the start. `called`: it
+    is asked by the platform's own command. `changed_after` says when what is then done to it comes."""
 
     number: int
     channel: str
@@ -34,6 +51,9 @@ class Speech:
     chat: str
     thread: str | None
     at: float
+    called: bool = False
+    change: Change | None = None
+    changed_after: float = 0.0
 
     @property
     def direct(self) -> bool:
@@ -42,6 +62,11 @@ class Speech:
     @property
     def text(self) -> str:
         return f"m{self.number} is what I ask"
+
+    @property
+    def new_text(self) -> str:
+        """What an edit makes of it."""
+        return f"{self.text} now"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +119,18 @@ class Plan:
             is_new = self.seconds > 0 and speech.channel == HEARD_ONCE and place not in known
             known.add(place)
             acts[0 if is_new else 1].append(speech)
-        return acts
+        return acts[0], [self._turned(speech) for speech in acts[1]] if self.minutes else acts[1]
+
+    def _turned(self, speech: Speech) -> Speech:
+        """The same, or a command, or one that is edited or deleted soon after it was said."""
+        random = Random(f"{self.seed} {speech.number}")
+        draw, after = random.random(), random.uniform(0, CHANGED_WITHIN)
+        if speech.channel == CALLED and draw < CALLED_SHARE:
+            return replace(speech, called=True)
+        # On Slack a mention begins a thread: with it the place of the answer would be gone.
+        if draw > 1 - CHANGED_SHARE and (speech.direct or speech.channel != "slack"):
+            return replace(speech, change=random.choice(CHANGES[speech.channel]), changed_after=after)
+        return speech
 
     def _speech(self, number: int, user: int, at: float) -> Speech:
         """The users go round the channels."""

@@ -10,13 +10,15 @@ from math import inf
 from typing import Any, Protocol
 
 from bots.catalog import factories
+from bots.discord.commands import NOT_STORED
 from bots.simulators.discord import DiscordSimulator
+from bots.simulators.discord.desk import Interaction
 from bots.simulators.ledger import Seen
 from bots.simulators.server import CUT
 from bots.simulators.slack import SlackSimulator
 from bots.simulators.slack.dispatch import Attempt
 from bots.simulators.telegram import TelegramSimulator
-from bots.torture.evidence import Said, Shown
+from bots.torture.evidence import THINKING, Said, Shown
 from bots.torture.plan import Speech
 from core.errors import ParleyError
 
@@ -53,6 +55,14 @@ class Platform(Protocol):
         ...
 
     def say(self, speech: Speech) -> Said: ...
+
+    def edit(self, speech: Speech, said: Said) -> None:
+        """Let its author give it its new text."""
+        ...
+
+    def delete(self, speech: Speech, said: Said) -> None:
+        """Let its author delete it."""
+        ...
 
     def heard(self, said: Said) -> Said:
         """The same, with when it was brought to the gateway, as far as the platform keeps no order itself."""
@@ -97,10 +107,15 @@ class Telegram:
         self.simulator.fault("duplicate", times=ENDLESS, percent=percent, seed=seed)
 
     def say(self, speech: Speech) -> Said:
-        text = speech.text if speech.direct else f"@{BOT} {speech.text}"
-        self.simulator.say(speech.chat, speech.user, text, thread=speech.thread)
+        self.simulator.say(speech.chat, speech.user, to_bot(speech, speech.text), thread=speech.thread)
         seen = self.simulator.world.ledger.last
         return said_by(speech, seen, thread=self._thread(seen))
+
+    def edit(self, speech: Speech, said: Said) -> None:
+        self.simulator.edit(speech.chat, said.message_id, to_bot(speech, speech.new_text))
+
+    def delete(self, speech: Speech, said: Said) -> None:
+        self.simulator.delete(speech.chat, said.message_id)
 
     def heard(self, said: Said) -> Said:
         return said
@@ -124,7 +139,8 @@ class Telegram:
 
 
 class Discord:
-    """Every instance hears everything, as long as it listens; what nobody hears is in the history."""
+    """Every instance hears everything, as long as it listens; what nobody hears is in the history, but for
+    commands: those count as taken when the platform was told that an answer comes."""
 
     TOKEN = "simulated.token.for-torture"
 
@@ -132,6 +148,7 @@ class Discord:
         # A long trial starts more gateways than a bot may in a day.
         self.simulator = DiscordSimulator(token=self.TOKEN, username=BOT, starts_a_day=ENDLESS)
         self._front = ""
+        self._called: dict[int, Interaction] = {}
 
     def stand_behind(self, url: str) -> None:
         self._front = url
@@ -157,15 +174,44 @@ class Discord:
         self.simulator.fault("duplicate", method="MESSAGE_CREATE", times=ENDLESS, percent=percent, seed=seed)
 
     def say(self, speech: Speech) -> Said:
-        text = speech.text if speech.direct else f"@{BOT} {speech.text}"
-        self.simulator.say(speech.chat, speech.user, text, thread=speech.thread)
+        if speech.called:
+            return self._call(speech)
+        self.simulator.say(speech.chat, speech.user, to_bot(speech, speech.text), thread=speech.thread)
         return said_by(speech, seen := self.simulator.world.ledger.last, chat=self._chat(seen))
 
+    def edit(self, speech: Speech, said: Said) -> None:
+        self.simulator.edit(speech.chat, said.message_id, to_bot(speech, speech.new_text))
+
+    def delete(self, speech: Speech, said: Said) -> None:
+        self.simulator.delete(speech.chat, said.message_id)
+
+    def _call(self, speech: Speech) -> Said:
+        asked = {"question": speech.text}
+        called = self.simulator.slash(speech.chat, speech.user, "ask", asked, thread=speech.thread)
+        self._called[speech.number] = called
+        return Said(
+            number=speech.number,
+            channel="discord",
+            user=str(called.user.id),
+            chat=str(called.channel.id),
+            thread="",
+            message_id=str(called.id),
+            begun=speech.number,
+            taken=speech.number,
+        )
+
     def heard(self, said: Said) -> Said:
-        return said
+        """Who was only told that it may not be stored was promised nothing."""
+        called = self._called.get(said.number)
+        if called is None or (called.original and is_promise(called.original.seen)):
+            return said
+        return replace(said, taken=inf)
 
     def shown(self) -> list[Shown]:
-        mine = (seen for seen in self.simulator.seen() if seen.by_bot)
+        """Without what says for itself that it stands for no answer. What was promised appears when
+        something takes the promise's place."""
+        mine = [seen for seen in self.simulator.seen() if seen.by_bot and seen.text != NOT_STORED]
+        mine.sort(key=lambda seen: seen.versions[min(is_promise(seen), seen.edits)].at)
         return [shown_by("discord", seen, chat=self._chat(seen)) for seen in mine]
 
     async def delivered(self) -> None:
@@ -174,6 +220,11 @@ class Discord:
     def _chat(self, seen: Seen) -> str:
         """A thread is a chat of its own."""
         return str(seen.extra["thread"] or seen.extra["chat_id"])
+
+
+def is_promise(seen: Seen) -> bool:
+    """Did it begin as the word that an answer to a command comes? Nothing else begins without a text."""
+    return not seen.versions[0].text
 
 
 class Slack:
@@ -212,6 +263,12 @@ class Slack:
         seen = self.simulator.message(speech.chat, ts).seen
         # What is asked in a channel outside of a thread begins one.
         return said_by(speech, seen, thread=seen.extra["thread"] or ("" if speech.direct else ts))
+
+    def edit(self, speech: Speech, said: Said) -> None:
+        self.simulator.edit(speech.chat, said.message_id, speech.new_text)
+
+    def delete(self, speech: Speech, said: Said) -> None:
+        self.simulator.delete(speech.chat, said.message_id)
 
     def heard(self, said: Said) -> Said:
         tries = self._tries_of(said)
@@ -263,6 +320,11 @@ def secrets_of(platforms: Iterable[Platform]) -> dict[str, str]:
     return {name: value for name, value in given if name.endswith("TOKEN")}
 
 
+def to_bot(speech: Speech, text: str) -> str:
+    """As it is typed where the bot has to be named."""
+    return text if speech.direct else f"@{BOT} {text}"
+
+
 def said_by(speech: Speech, seen: Seen, *, chat: str | None = None, thread: str = "") -> Said:
     return Said(
         number=speech.number,
@@ -283,6 +345,6 @@ def shown_by(channel: str, seen: Seen, *, chat: str | None = None, thread: str =
         chat=chat or str(seen.extra["chat_id"]),
         thread=thread,
         id=str(seen.id),
-        text=seen.text,
+        text=THINKING if seen.extra.get("loading") else seen.text,
         reply_to=str(quoted) if quoted else None,
     )

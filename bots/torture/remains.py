@@ -26,7 +26,9 @@ INBOX = """
      ORDER BY i.conversation_id, i.seq"""
 TURNS = "SELECT id::text, state, outcome FROM turns ORDER BY started_at"
 PARTS = """
-    SELECT o.turn_id::text AS turn, c.channel_type AS channel, c.chat, o.op, o.state, o.receipt, o.part
+    SELECT o.turn_id::text AS turn, c.channel_type AS channel, c.chat, o.op, o.state,
+           CASE c.channel_type WHEN 'discord' THEN split_part(o.receipt, ':', 1)
+                               ELSE o.receipt END AS receipt, o.part
       FROM outbox o JOIN conversations c ON c.id = o.conversation_id ORDER BY o.created_at, o.part"""
 CALLS = """
     SELECT turn_id::text AS turn, state, request_id AS request, prompt_tokens AS prompt,
@@ -104,6 +106,8 @@ class TurnState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartRow:
+    """A row of the outbox; `receipt` is the message's id alone."""
+
     turn: str
     channel: str
     chat: str

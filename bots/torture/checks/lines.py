@@ -8,7 +8,7 @@ from typing import Final
 from bots.torture.checks.finding import Finding
 from bots.torture.checks.index import Index, spot
 from bots.torture.crowd import BEGINNING
-from bots.torture.evidence import Shown
+from bots.torture.evidence import THINKING, Shown
 from bots.torture.remains import NUMBER, InboxRow, Place, named_in
 
 NEVER_FOUND_AGAIN: Final = frozenset({"telegram"})
@@ -94,7 +94,10 @@ def _lines(index: Index) -> Iterator[Finding]:
     doubtful = {(row.channel, row.chat) for row in index.evidence.inbox if row.outcome == "uncertain"}
     begun: Counter[tuple[Place, str]] = Counter()
     for shown in index.lines:
-        if shown.text.startswith(BEGINNING):
+        if shown.text == THINKING:
+            line = f"somebody in {shown.place} still waits for a promised answer"
+            yield Finding(kind="silence", invariant="I2", line=line, channel=shown.channel)
+        elif shown.text.startswith(BEGINNING):
             begun[shown.place, _head(shown)] += 1
             if _may_be_half(index, shown) and begun[shown.place, _head(shown)] == 1:
                 continue

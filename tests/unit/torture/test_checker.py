@@ -7,7 +7,7 @@ import pytest
 
 from bots.torture.checker import PLACEHOLDER, Invariant, Kind, check
 from bots.torture.crowd import answer
-from bots.torture.evidence import Ages, Charge, Evidence, Said, Shown
+from bots.torture.evidence import THINKING, Ages, Charge, Evidence, Said, Shown
 from bots.torture.remains import InboxRow, LedgerRow, Mention, PartRow, Place, Rollup, TurnState
 from core.delivery import UNSURE
 
@@ -243,6 +243,11 @@ def test_half_an_answer_may_stand_where_the_notice_takes_the_place_of_the_rest()
 def test_a_preview_left_beside_the_answer_is_half_an_answer() -> None:
     half = Shown(channel=HERE, chat=ANN, thread="", id="206", text="Answer to m1. word")
     assert kinds(replace(sound(), shown=[*sound().shown, half])) == {"half"}
+
+
+def test_a_promise_that_still_stands_is_silence() -> None:
+    line = Shown(channel=HERE, chat=ANN, thread="", id="206", text=THINKING)
+    assert kinds(replace(sound(), shown=[*sound().shown, line])) == {"silence"}
 
 
 def test_a_line_that_nobody_recorded_is_a_duplicate() -> None:

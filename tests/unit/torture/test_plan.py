@@ -2,7 +2,17 @@
 
 from collections import defaultdict
 
-from bots.torture.plan import A_MINUTE_EACH, CHANNELS, HEARD_ONCE, STRIKE_EVERY, Plan, storming
+from bots.torture.plan import (
+    A_MINUTE_EACH,
+    CALLED,
+    CHANGED_WITHIN,
+    CHANGES,
+    CHANNELS,
+    HEARD_ONCE,
+    STRIKE_EVERY,
+    Plan,
+    storming,
+)
 
 
 def test_the_same_seed_gives_the_same_plan() -> None:
@@ -75,3 +85,30 @@ def test_a_run_for_a_time_says_so_many_messages_a_second_and_no_user_too_many() 
     crowded = storming(1.0, rate=100.0)
     for size, minutes in ((usual, 5.0), (quick, 42.0), (crowded, 1.0)):
         assert size["messages"] / minutes / size["users"] <= A_MINUTE_EACH
+
+
+def test_some_questions_on_discord_are_commands_where_all_faults_strike() -> None:
+    storm = Plan(messages=600, users=30, minutes=1.0)
+    before, meanwhile = storm.acts()
+    called = [speech for speech in meanwhile if speech.called]
+    assert 10 < len(called) < 60
+    assert {speech.channel for speech in called} == {CALLED}
+    assert not any(speech.called for speech in before), "commands are known by then"
+    assert storm.acts() == (before, meanwhile)
+
+
+def test_some_of_what_is_said_there_is_edited_or_deleted_soon_after() -> None:
+    _, meanwhile = Plan(messages=3000, users=30, minutes=1.0).acts()
+    changes = defaultdict(set)
+    for speech in meanwhile:
+        if speech.change is not None:
+            changes[speech.channel].add(speech.change)
+            assert 0 <= speech.changed_after <= CHANGED_WITHIN
+            assert not speech.called
+            assert speech.direct or speech.channel != "slack"
+    assert changes == {channel: set(kinds) for channel, kinds in CHANGES.items()}
+
+
+def test_where_only_kills_strike_everything_is_said_and_stays() -> None:
+    said = [speech for act in Plan(messages=600, users=30, kills=5).acts() for speech in act]
+    assert not any(speech.called or speech.change for speech in said)
