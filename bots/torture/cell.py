@@ -35,13 +35,14 @@ Platform = Telegram | Discord | Slack
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
     """`send` and `edit` are the platform's methods by which an answer goes out, `longest` the letters of a
-    message."""
+    message; `called`: what is asked in the act is asked by the platform's own command."""
 
     name: str
     channel: str
     send: str
     edit: str
     longest: int
+    called: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
@@ -54,6 +55,10 @@ TELEGRAM_WHOLE = Way(
     longest=4096, environment={"PARLEY_TELEGRAM__STREAM": "false"},
 )  # fmt: skip
 DISCORD = Way(name="discord", channel="discord", send="create_message", edit="edit_message", longest=2000)
+DISCORD_CALLED = Way(
+    name="discord, by command", channel="discord", send="create_message", edit="edit_message", longest=2000,
+    called=True,
+)  # fmt: skip
 SLACK = Way(name="slack", channel="slack", send="chat.postMessage", edit="chat.update", longest=4000)
 SCHEMA = Way(name="schema", channel="", send="", edit="", longest=0)
 
@@ -80,6 +85,7 @@ def _cells() -> tuple[Cell, ...]:
         TELEGRAM: talked,
         TELEGRAM_WHOLE: SENDS,
         DISCORD: (*talked, "I5"),
+        DISCORD_CALLED: ("I1", "I2", "I3"),
         SLACK: talked,
         SCHEMA: ("B5",),
     }

@@ -8,7 +8,7 @@ played side by side.
 import asyncio
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from signal import SIGKILL, SIGUSR1
@@ -42,6 +42,7 @@ SPEAKERS = (("user0", "user0", None), ("user1", "user1", None), ("user2", "group
 SPREAD = 0.4
 """Seconds over which the messages of the act are said."""
 DONE = "SELECT count(*) FROM inbox WHERE state = 'done'"
+TAKEN = "SELECT count(*) FROM inbox"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,19 +153,21 @@ class Stage:
                     await asyncio.sleep(0)
             await self._speak(2, 0.0)
         else:
-            await self._speak(2, SPREAD)
+            await self._speak(2, SPREAD, called=self._cell.way.called)
 
     async def _epilogue(self) -> None:
         """Whatever was owed comes before the answers to these, so nothing can come later."""
+        untold = self._crowd.spoken - await self._count(TAKEN) if self._cell.way.called else 0
         await self._speak(1, 0.0)
-        await self._until_done()
+        await self._until_done(untold)
         await self._platform.delivered()
 
-    async def _speak(self, each: int, seconds: float) -> None:
+    async def _speak(self, each: int, seconds: float, *, called: bool = False) -> None:
         """Every speaker, so many times, in turn."""
         count, before = each * len(SPEAKERS), self._crowd.spoken
         moments = sorted(self._random.uniform(0, seconds) for _ in range(count))
-        await self._crowd.speak([self._speech(before + at, moment) for at, moment in enumerate(moments)])
+        speeches = [self._speech(before + at, moment) for at, moment in enumerate(moments)]
+        await self._crowd.speak([replace(speech, called=called) for speech in speeches])
 
     def _speech(self, number: int, at: float) -> Speech:
         user, chat, thread = SPEAKERS[number % len(SPEAKERS)]
@@ -172,15 +175,19 @@ class Stage:
             number=1 + number, channel=self._cell.way.channel, user=user, chat=chat, thread=thread, at=at
         )
 
-    async def _until_done(self) -> None:
-        """As rows, or too long not: what is missing then is the checker's to say."""
+    async def _until_done(self, untold: int = 0) -> None:
+        """As rows, or too long not: what is missing then is the checker's to say. `untold` are the commands
+        that nobody took and nobody will, since a platform tells of them once."""
         loop = asyncio.get_running_loop()
         until = loop.time() + QUIET_SECONDS
         while loop.time() < until:
-            async with self._engine.connect() as connection:
-                if (await connection.execute(text(DONE))).scalar_one() >= self._crowd.spoken:
-                    return
+            if await self._count(DONE) >= self._crowd.spoken - untold:
+                return
             await asyncio.sleep(LOOK_SECONDS)
+
+    async def _count(self, query: str) -> int:
+        async with self._engine.connect() as connection:
+            return int((await connection.execute(text(query))).scalar_one())
 
     async def _judge(self, reached: bool, code: int) -> Outcome:
         evidence = await gather(

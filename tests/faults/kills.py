@@ -8,7 +8,17 @@ import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from bots.torture.cell import CELLS, DISCORD, SCHEMA, SLACK, TELEGRAM, TELEGRAM_WHOLE, Cell, Way
+from bots.torture.cell import (
+    CELLS,
+    DISCORD,
+    DISCORD_CALLED,
+    SCHEMA,
+    SLACK,
+    TELEGRAM,
+    TELEGRAM_WHOLE,
+    Cell,
+    Way,
+)
 from bots.torture.cells import side_by_side
 from bots.torture.ground import Ground
 from bots.torture.stage import Outcome
@@ -23,6 +33,8 @@ ALWAYS = {
     Cell(point="D2", way=TELEGRAM_WHOLE),
     Cell(point="D3", way=TELEGRAM_WHOLE),
     Cell(point="I5", way=DISCORD),
+    Cell(point="I1", way=DISCORD_CALLED),
+    Cell(point="I3", way=DISCORD_CALLED),
 }
 
 

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from bots.torture.cell import DISCORD
+from bots.torture.cell import DISCORD, DISCORD_CALLED
 from bots.torture.ground import Ground
 from bots.torture.stage import Outcome
 from bots.torture.zygote import Zygote
 from tests.faults.kills import cells_of, killed
 
-CELLS = cells_of(DISCORD)
+CELLS = cells_of(DISCORD, DISCORD_CALLED)
 
 
 @pytest.fixture(scope="module")
