@@ -136,7 +136,7 @@ class Engine:
             id=unfinished.id if unfinished else uuid7(),
             work=work,
             taken=taken,
-            attempts=1 + max(unfinished.attempts if unfinished else 0, *(one.attempts for one in taken)),
+            attempts=1 + max(one.attempts for one in taken),
             channel=house.channel(work.line.place.account_id),
             stopped=stopped,
             deadline_at=house.clock.now() + timedelta(seconds=rules.turn_seconds),

@@ -179,6 +179,11 @@ class Leases(Protocol):
         """Prolong what is still ours; gives the conversations that were lost."""
         ...
 
+    async def give_back(self, owner: str, held: Sequence[Lease]) -> None:
+        """Let go of all that the owner has, but for what it knows to be `held`: the answer to a claim may be
+        lost, and what nobody began is no attempt."""
+        ...
+
 
 class Accounts(Protocol):
     """Bot identities as stored, and who receives for one that allows a single receiver."""

@@ -36,8 +36,8 @@ class Turn:
     """What is known of a turn: whose work, which messages, and how it will end if its parts arrive.
 
     `end` and `kind` change as it goes: a refusal and an apology are ends too. `open_call` is reserved in the
-    ledger and not settled yet, by us or by an earlier holder. `attempts` counts the holders that began it,
-    `deliveries` those that began to deliver what was composed.
+    ledger and not settled yet, by us or by an earlier holder. `attempts` counts its holders: us, and those
+    that died with it in hand; `deliveries` those since it was composed. Who handed it back did not die.
     """
 
     id: UUID

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from uuid import UUID
 
 import structlog
@@ -84,6 +85,7 @@ class Turns:
         self._draining = False
         self._changed = asyncio.Event()
         self._claiming = asyncio.Lock()
+        self._unheard_until = -inf
 
     def offer(self) -> str | None:
         """This instance, where it can take one more conversation now. Room is kept until `answered`."""
@@ -229,14 +231,28 @@ class Turns:
         """After an outage our own leases may have run out too: they are kept, not claimed anew."""
         if doubtful := [held for held in self._held.values() if not self._is_sure(held)]:
             self._cancel(await self._keep(doubtful))
+        await self._give_back()
         accounts = self._accounts()
         while accounts and (most := self._room()) > 0:
             async with self._claiming:
-                claimed = await self._leases.claim(self._instance, accounts, most)
+                claimed = await self._claimed(accounts, most)
                 for work in claimed:
                     self.start(work)
             if len(claimed) < most:
                 return
+
+    async def _claimed(self, accounts: Sequence[UUID], most: int) -> list[Work]:
+        try:
+            return await self._leases.claim(self._instance, accounts, most)
+        except StoreError:
+            self._unheard_until = asyncio.get_running_loop().time() + self._lease_seconds
+            raise
+
+    async def _give_back(self) -> None:
+        """A claim whose answer was lost may be done, or be done yet: nobody knows of what it took. Not while
+        an acceptance may be taking a lease for us."""
+        if asyncio.get_running_loop().time() < self._unheard_until and not self._offered:
+            await self._leases.give_back(self._instance, [held.lease for held in self._held.values()])
 
     async def _renew(self) -> None:
         while True:

@@ -28,6 +28,11 @@ END = """
     UPDATE conversations SET lease_until = clock_timestamp() - interval '1 second'
      WHERE id IN (SELECT id FROM conversations WHERE wake_at IS NOT NULL AND lease_owner = ANY($1::text[])
                    ORDER BY id FOR UPDATE)"""
+GIVE_BACK = """
+    UPDATE conversations SET lease_owner = NULL, lease_until = NULL
+     WHERE id IN (SELECT id FROM conversations
+                   WHERE wake_at IS NOT NULL AND lease_owner = $1 AND id <> ALL ($2::uuid[])
+                   ORDER BY id FOR UPDATE)"""
 END_RECEIVERS = "UPDATE accounts SET receiver = NULL, receiver_until = NULL WHERE receiver = ANY($1::text[])"
 RENEW = "SELECT lost FROM parley_renew_v1($1, $2::text::jsonb, $3) AS lost"
 
@@ -67,6 +72,11 @@ class PostgresLeases:
         async with self._one_at_a_time:
             lost = await self._connection.fetch(RENEW, owner, orjson.dumps(rows).decode(), self._seconds)
         return {own(row[0]) for row in lost}
+
+    async def give_back(self, owner: str, held: Sequence[Lease]) -> None:
+        known = [lease.conversation_id for lease in held]
+        async with self._one_at_a_time:
+            await self._connection.fetch(GIVE_BACK, owner, known)
 
     async def owners(self) -> list[str]:
         """The instances that hold conversations or receive for an account."""

@@ -82,6 +82,16 @@ async def test_renewing_tells_what_is_lost(one: Instance, two: Instance) -> None
     assert await two.leases.renew("two", [kept.lease]) == {kept.lease.conversation_id}
 
 
+async def test_what_nobody_knows_of_is_given_back_and_is_no_attempt(one: Instance, two: Instance) -> None:
+    known, unheard, others = await one.work("known"), await one.work("unheard"), await two.work("others")
+    await one.leases.give_back("one", [known.lease])
+    (claimed,) = await two.claim()
+    assert claimed.lease.conversation_id == unheard.lease.conversation_id
+    assert [waiting.attempts for waiting in claimed.waiting] == [0]
+    assert await one.leases.renew("one", [known.lease]) == set()
+    assert await two.leases.renew("two", [others.lease]) == set()
+
+
 async def test_an_orphan_comes_with_all_that_was_begun(one: Instance, two: Instance) -> None:
     work = await one.work("chat", "question")
     turn = turn_of(work)

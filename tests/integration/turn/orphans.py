@@ -17,14 +17,16 @@ async def orphan(
     part: str | None = None,
 ) -> str:
     """Make of the one finished turn one that a dead holder left behind; its id. `part` is what became of what
-    it had to send."""
+    it had to send. Its holder was the `attempts`-th: the claim counts that one as dead too."""
     turn_id = await database.fetchval(
         "UPDATE turns SET state = $1, attempts = $2, outcome = $3, ended_at = NULL RETURNING id",
         state, attempts, end,
     )  # fmt: skip
     await database.execute(
-        "UPDATE inbox SET state = 'running', done_at = NULL, outcome = NULL WHERE turn_id = $1", turn_id
-    )
+        "UPDATE inbox SET state = 'running', done_at = NULL, outcome = NULL, attempts = $2"
+        " WHERE turn_id = $1",
+        turn_id, attempts - 1,
+    )  # fmt: skip
     if state == "open":
         await database.execute("DELETE FROM messages")
         await database.execute("DELETE FROM outbox WHERE op <> 'preview'")

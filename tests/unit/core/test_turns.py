@@ -26,6 +26,8 @@ class Books:
         self.answer, self.beaten = asyncio.Event(), asyncio.Event()
         self.lost: set[UUID] = set()
         self.woken = asyncio.Event()
+        self.given_back: list[list[Lease]] = []
+        self.gave_back = asyncio.Event()
 
     async def write(self, writing: Writing) -> None:
         self.writings.append(writing)
@@ -33,6 +35,10 @@ class Books:
 
     async def claim(self, owner: str, accounts: Sequence[UUID], most: int) -> list[Work]:
         return []
+
+    async def give_back(self, owner: str, held: Sequence[Lease]) -> None:
+        self.given_back.append(list(held))
+        self.gave_back.set()
 
     async def renew(self, owner: str, held: Sequence[Lease]) -> set[UUID]:
         asked = {lease.conversation_id for lease in held}
@@ -59,6 +65,20 @@ class Claims(Books):
         self.claiming.set()
         await self.given.wait()
         return [self._claimed.pop()] if self._claimed else []
+
+
+class Unheard(Books):
+    """The first claim gets no answer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.claimed = asyncio.Event()
+
+    async def claim(self, owner: str, accounts: Sequence[UUID], most: int) -> list[Work]:
+        if self.claimed.is_set():
+            return []
+        self.claimed.set()
+        raise StoreUnavailable("no answer")
 
 
 class Takes:
@@ -251,6 +271,20 @@ async def test_what_is_being_claimed_when_the_end_comes_is_handed_back() -> None
         await draining
     assert [writing.lease for writing in books.writings] == [claimed.lease]
     assert takes.begun.empty()
+
+
+async def test_what_was_claimed_without_an_answer_is_given_back() -> None:
+    """The rest of it waits for nobody's lease, and counts as nobody's attempt."""
+    takes, books, held = Takes(), Unheard(), work()
+    books.answer.set()
+    async with holding(takes, books, accounts=lambda: [uuid4()]) as (turns, _):
+        turns.start(held)
+        await takes.begun.get()
+        books.woken.set()
+        await books.claimed.wait()
+        assert books.given_back == []
+        await books.gave_back.wait()
+        assert books.given_back[0] == [held.lease]
 
 
 async def _equals(one: object, other: object) -> bool:
