@@ -17,8 +17,8 @@ from bots.simulators.model import ModelSimulator
 from bots.simulators.model.answers import text_of
 from bots.torture.evidence import Said
 from bots.torture.plan import Speech
-from bots.torture.platforms import Platform
 from bots.torture.remains import NUMBER
+from bots.torture.speaking import Platform
 
 WHOLE = re.compile(r"Answer to (m\d+(?:, m\d+)*)\. .* End of \1\.", re.DOTALL)
 BEGINNING = "Answer"
