@@ -42,6 +42,7 @@ from core.store import schema
 from core.store.fence import PostgresFence
 from core.store.instances import Instance
 from core.store.leases import Bell
+from core.tenure import Tenure
 from core.turns import Turns
 from core.worker import Job, Worker
 
@@ -81,8 +82,9 @@ async def open_gateway(
     async with AsyncExitStack() as stack:
         ground = await stack.enter_async_context(_open_ground(settings, where, word_seconds))
         channels = _channels(ground, lambda: inbox)
-        house = _house(ground, channels, watch, lambda: turns)
-        turns = _turns(ground, house, channels)
+        tenure = Tenure(ground.me.name, ground.stores.leases, settings.turns.lease_seconds)
+        house = _house(ground, channels, watch, tenure)
+        turns = _turns(ground, house, channels, tenure)
         inbox = _inbox(ground, turns)
         gateway = Gateway(
             settings=settings,
@@ -173,7 +175,7 @@ def _channels(ground: _Ground, inbox: Callable[[], Inbox]) -> Channels:
     )
 
 
-def _house(ground: _Ground, channels: Channels, watch: Watch, turns: Callable[[], Turns]) -> House:
+def _house(ground: _Ground, channels: Channels, watch: Watch, tenure: Tenure) -> House:
     settings, stores = ground.settings, ground.stores
     clock, tokens, ledger = ground.clock, ByteTokens(), Ledger(prices=ground.prices)
     gate = Gate(
@@ -201,18 +203,18 @@ def _house(ground: _Ground, channels: Channels, watch: Watch, turns: Callable[[]
         metrics=ground.metrics,
         rules=from_settings.rules(settings),
         watch=watch,
-        sure=lambda lease: turns().sure(lease),
-        prove=lambda lease: turns().prove(lease),
+        sure=tenure.sure,
+        prove=tenure.prove,
     )
 
 
-def _turns(ground: _Ground, house: House, channels: Channels) -> Turns:
+def _turns(ground: _Ground, house: House, channels: Channels, tenure: Tenure) -> Turns:
     rules = ground.settings.turns
     return Turns(
         instance=ground.me.name,
         take=Engine(house).take,
         journal=house.journal,
-        leases=ground.stores.leases,
+        tenure=tenure,
         records=ground.stores.records,
         accounts=channels.accounts,
         allowed=house.gate.allowed,

@@ -1,22 +1,22 @@
 """Who works on what, in this instance: one task per held conversation, a heartbeat for all leases, a
 sweep for what waits or was left behind, and the signal that stops a running answer.
 
-The lease itself is in Postgres and goes by its clock; this file only keeps up with it.
+How long a lease can be relied on is told by `core/tenure.py`.
 """
 
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from math import inf
 from uuid import UUID
 
 import structlog
 
 from core.errors import LeaseLost, StoreError, StoreUnavailable
 from core.observe import Metrics
-from core.ports import Journal, Leases, Records
+from core.ports import Journal, Records
 from core.rows import Closing, Lease, Work, Writing
+from core.tenure import Tenure
 
 log = structlog.get_logger(__name__)
 
@@ -24,8 +24,6 @@ STORE_PAUSE = 1.0
 """Seconds before a turn that Postgres did not carry is taken up again."""
 FAREWELL_SECONDS = 1.0
 """What ending a turn, and then handing it back, may take at the end."""
-MARGIN = 1 / 4
-"""The part of a lease that must be left for what is begun under it: a call may take that long."""
 FORMER_SECONDS = 1.0
 """How long an earlier hold of a conversation may take to finish before it is cancelled."""
 
@@ -35,11 +33,9 @@ Take = Callable[[Work, asyncio.Event], Awaitable[Work | None]]
 
 @dataclass(slots=True, kw_only=True)
 class _Held:
-    """`stopped` is of the turn that runs now: each has its own, so that no stop can reach the next one. Until
-    `sure_until`, by the loop's clock, the lease cannot have run out."""
+    """`stopped` is of the turn that runs now: each has its own, so that no stop can reach the next one."""
 
     lease: Lease
-    sure_until: float
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
 
@@ -53,7 +49,7 @@ class Turns:
         instance: str,
         take: Take,
         journal: Journal,
-        leases: Leases,
+        tenure: Tenure,
         records: Records,
         accounts: Callable[[], Sequence[UUID]],
         allowed: Callable[[str, str], bool],
@@ -69,7 +65,7 @@ class Turns:
         self._instance = instance
         self._take = take
         self._journal = journal
-        self._leases = leases
+        self.tenure = tenure
         self._records = records
         self._accounts = accounts
         self._allowed = allowed
@@ -85,7 +81,6 @@ class Turns:
         self._draining = False
         self._changed = asyncio.Event()
         self._claiming = asyncio.Lock()
-        self._unheard_until = -inf
 
     def offer(self) -> str | None:
         """This instance, where it can take one more conversation now. Room is kept until `answered`."""
@@ -108,34 +103,15 @@ class Turns:
         known = self._held.get(conversation_id)
         if known is not None and known.lease == work.lease:
             return
-        # How long ago Postgres gave it is not known; the first heartbeat comes before this is over.
-        sure_until = asyncio.get_running_loop().time() + self._lease_seconds * 2 / 3
-        held = _Held(lease=work.lease, sure_until=sure_until)
-        self._held[conversation_id] = held
+        if known is not None:
+            self.tenure.end(known.lease)
+        self.tenure.begin(work.lease)
+        held = self._held[conversation_id] = _Held(lease=work.lease)
         former = known.task if known else None
         held.task = asyncio.create_task(
             self._hold(held, work, former), name=f"conversation {conversation_id}"
         )
         self._metrics.leases_held.set(len(self._held))
-
-    def sure(self, lease: Lease) -> bool:
-        """Is the lease certainly still ours, and for long enough to make a call? Not when we stood still, or
-        Postgres was away, for nearly as long as it lasts: somebody else may speak by now, or before long."""
-        held = self._held.get(lease.conversation_id)
-        return held is not None and held.lease.token == lease.token and self._is_sure(held)
-
-    async def prove(self, lease: Lease) -> None:
-        """Come back when the lease is ours and lasts. Where that is not sure it is renewed: it may even have
-        run out, as long as nobody took it. Raises `LeaseLost` and `StoreUnavailable`."""
-        held = self._held.get(lease.conversation_id)
-        if held is None or held.lease.token != lease.token:
-            raise LeaseLost("the conversation is held anew")
-        if not self._is_sure(held) and await self._keep([held]):
-            raise LeaseLost("another instance holds the conversation")
-
-    def _is_sure(self, held: _Held) -> bool:
-        margin = self._lease_seconds * MARGIN
-        return asyncio.get_running_loop().time() < held.sure_until - margin
 
     async def run(self) -> None:
         """Sweep, renew and listen for stops, until cancelled."""
@@ -212,6 +188,7 @@ class Turns:
         had_room = self._room() > 0
         if self._held.get(held.lease.conversation_id) is held:
             del self._held[held.lease.conversation_id]
+            self.tenure.end(held.lease)
         self._metrics.leases_held.set(len(self._held))
         self._changed.set()
         if not had_room:
@@ -228,53 +205,31 @@ class Turns:
                 await asyncio.sleep(1)
 
     async def _claim(self) -> None:
-        """After an outage our own leases may have run out too: they are kept, not claimed anew."""
-        if doubtful := [held for held in self._held.values() if not self._is_sure(held)]:
-            self._cancel(await self._keep(doubtful))
-        await self._give_back()
+        self._cancel(await self.tenure.keep_doubtful())
+        if not self._offered:  # else an acceptance may be taking a lease for us
+            await self.tenure.give_back()
         accounts = self._accounts()
         while accounts and (most := self._room()) > 0:
             async with self._claiming:
-                claimed = await self._claimed(accounts, most)
+                claimed = await self.tenure.claim(accounts, most)
                 for work in claimed:
                     self.start(work)
             if len(claimed) < most:
                 return
 
-    async def _claimed(self, accounts: Sequence[UUID], most: int) -> list[Work]:
-        try:
-            return await self._leases.claim(self._instance, accounts, most)
-        except StoreError:
-            self._unheard_until = asyncio.get_running_loop().time() + self._lease_seconds
-            raise
-
-    async def _give_back(self) -> None:
-        """A claim whose answer was lost may be done, or be done yet: nobody knows of what it took. Not while
-        an acceptance may be taking a lease for us."""
-        if asyncio.get_running_loop().time() < self._unheard_until and not self._offered:
-            await self._leases.give_back(self._instance, [held.lease for held in self._held.values()])
-
     async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._lease_seconds / 3)
             try:
-                self._cancel(await self._keep(list(self._held.values())))
+                self._cancel(await self.tenure.keep())
             except StoreError as error:
                 log.warning("heartbeat failed", error=str(error))
 
-    async def _keep(self, asked: Sequence[_Held]) -> list[_Held]:
-        """Renew these; gives those that somebody else has taken."""
-        sure_until = asyncio.get_running_loop().time() + self._lease_seconds
-        lost = await self._leases.renew(self._instance, [held.lease for held in asked])
-        for held in asked:
-            if held.lease.conversation_id not in lost:
-                held.sure_until = sure_until
-        return [held for held in asked if held.lease.conversation_id in lost]
-
-    def _cancel(self, lost: Sequence[_Held]) -> None:
+    def _cancel(self, lost: Sequence[Lease]) -> None:
         """Meanwhile a conversation may have been let go and taken anew: that one goes on."""
-        for held in lost:
-            if self._held.get(held.lease.conversation_id) is held and held.task is not None:
+        for lease in lost:
+            held = self._held.get(lease.conversation_id)
+            if held is not None and held.lease == lease and held.task is not None:
                 self._tell_lost(held)
                 held.task.cancel()
 

@@ -34,6 +34,7 @@ from core.store.database import open_engine
 from core.store.journal import PostgresJournal, open_journal
 from core.store.leases import Bell, PostgresLeases, open_leases
 from core.store.records import PostgresRecords
+from core.tenure import Tenure
 from core.turns import Turns
 
 LEASE_SECONDS = 30.0
@@ -177,12 +178,13 @@ def _house(
 def _turns(
     lanes: Lanes, house: House, leases: PostgresLeases, records: PostgresRecords, bell: Bell, account: Account
 ) -> Turns:
+    instance = f"bench-{account.name}"
     return Turns(
         allowed=lambda channel, sender: True,
-        instance=f"bench-{account.name}",
+        instance=instance,
         take=lanes.take,
         journal=house.journal,
-        leases=leases,
+        tenure=Tenure(instance, leases, LEASE_SECONDS),
         records=records,
         accounts=lambda: (account.id,),
         woken=bell.woken,

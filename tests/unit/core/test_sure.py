@@ -16,7 +16,7 @@ from core.observe import Metrics
 from core.ports import ChannelAdapter
 from core.preview import Preview
 from core.rows import Lease, Work
-from core.turns import Turns
+from core.tenure import Tenure
 from tests.unit.core.channels import ScriptedChannel
 from tests.unit.core.samples import DIRECT
 from tests.unit.core.test_turns import Books, Takes, holding, work
@@ -59,7 +59,7 @@ class Pulse(Books):
         return self.lost & {lease.conversation_id for lease in held}
 
 
-Story = Callable[[TurnableLoop, Turns, Pulse, Lease], Awaitable[None]]
+Story = Callable[[TurnableLoop, Tenure, Pulse, Lease], Awaitable[None]]
 
 
 def told(story: Story) -> None:
@@ -71,101 +71,101 @@ def told(story: Story) -> None:
         async with holding(takes, pulse, lease_seconds=LEASE, accounts=lambda: [uuid4()]) as (turns, _):
             turns.start(one)
             await takes.begun.get()
-            await story(loop, turns, pulse, one.lease)
+            await story(loop, turns.tenure, pulse, one.lease)
 
     with asyncio.Runner(loop_factory=TurnableLoop) as runner:
         runner.run(tell())
 
 
 def test_a_lease_that_was_just_given_is_ours_and_no_other() -> None:
-    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
-        assert turns.sure(lease)
-        assert not turns.sure(Lease(conversation_id=lease.conversation_id, token=lease.token + 1))
-        assert not turns.sure(Lease(conversation_id=uuid4(), token=lease.token))
+    async def story(loop: TurnableLoop, tenure: Tenure, pulse: Pulse, lease: Lease) -> None:
+        assert tenure.sure(lease)
+        assert not tenure.sure(Lease(conversation_id=lease.conversation_id, token=lease.token + 1))
+        assert not tenure.sure(Lease(conversation_id=uuid4(), token=lease.token))
 
     told(story)
 
 
 def test_who_stood_still_for_longer_than_the_lease_is_not_sure_until_the_next_heartbeat() -> None:
-    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+    async def story(loop: TurnableLoop, tenure: Tenure, pulse: Pulse, lease: Lease) -> None:
         loop.ahead += LEASE  # as a frozen process finds it: nothing has run meanwhile
-        assert not turns.sure(lease)
+        assert not tenure.sure(lease)
         await pulse.beaten.wait()
         await asyncio.sleep(0)
-        assert turns.sure(lease)
+        assert tenure.sure(lease)
 
     told(story)
 
 
 def test_heartbeats_that_fail_make_nobody_sure() -> None:
-    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+    async def story(loop: TurnableLoop, tenure: Tenure, pulse: Pulse, lease: Lease) -> None:
         pulse.away = True
         await loop.turn(LEASE / 3)
-        assert turns.sure(lease)
+        assert tenure.sure(lease)
         await loop.turn(LEASE / 3)
-        assert not turns.sure(lease)
+        assert not tenure.sure(lease)
         pulse.away = False
         await loop.turn(LEASE / 3)
-        assert turns.sure(lease)
+        assert tenure.sure(lease)
 
     told(story)
 
 
 def test_a_lease_that_a_heartbeat_found_lost_is_never_sure_again() -> None:
-    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+    async def story(loop: TurnableLoop, tenure: Tenure, pulse: Pulse, lease: Lease) -> None:
         pulse.lost = {lease.conversation_id}
         await loop.turn(LEASE / 3)
-        assert not turns.sure(lease)
+        assert not tenure.sure(lease)
 
     told(story)
 
 
 def test_a_proof_renews_what_is_in_doubt_and_nothing_else() -> None:
-    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
-        await turns.prove(lease)
+    async def story(loop: TurnableLoop, tenure: Tenure, pulse: Pulse, lease: Lease) -> None:
+        await tenure.prove(lease)
         assert not pulse.beaten.is_set()
         loop.ahead += LEASE
-        await turns.prove(lease)
+        await tenure.prove(lease)
         assert pulse.beaten.is_set()
-        assert turns.sure(lease)
+        assert tenure.sure(lease)
 
     told(story)
 
 
 def test_what_cannot_be_proved_is_an_error_that_says_why() -> None:
-    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+    async def story(loop: TurnableLoop, tenure: Tenure, pulse: Pulse, lease: Lease) -> None:
         loop.ahead += LEASE
         pulse.away = True
         with pytest.raises(StoreUnavailable):
-            await turns.prove(lease)
+            await tenure.prove(lease)
         pulse.away, pulse.lost = False, {lease.conversation_id}
         with pytest.raises(LeaseLost):
-            await turns.prove(lease)
+            await tenure.prove(lease)
         with pytest.raises(LeaseLost):
-            await turns.prove(Lease(conversation_id=lease.conversation_id, token=lease.token + 1))
+            await tenure.prove(Lease(conversation_id=lease.conversation_id, token=lease.token + 1))
 
     told(story)
 
 
 def test_shortly_before_its_end_a_lease_is_not_relied_on() -> None:
-    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+    async def story(loop: TurnableLoop, tenure: Tenure, pulse: Pulse, lease: Lease) -> None:
         await loop.turn(LEASE / 3)
         pulse.away = True
         loop.ahead += 0.7 * LEASE
-        assert turns.sure(lease)
+        assert tenure.sure(lease)
         loop.ahead += 0.1 * LEASE
-        assert not turns.sure(lease)
+        assert not tenure.sure(lease)
 
     told(story)
 
 
 def test_after_an_outage_what_is_held_is_kept_before_anything_is_claimed() -> None:
-    async def story(loop: TurnableLoop, turns: Turns, pulse: Pulse, lease: Lease) -> None:
+    async def story(loop: TurnableLoop, tenure: Tenure, pulse: Pulse, lease: Lease) -> None:
         loop.ahead += LEASE
         pulse.woken.set()
         await pulse.claimed.wait()
         assert pulse.beaten.is_set()
-        assert turns.sure(lease)
+        assert tenure.sure(lease)
 
     told(story)
 

@@ -12,6 +12,7 @@ from core.errors import StoreUnavailable
 from core.observe import Metrics
 from core.ports import Journal, Leases, Records
 from core.rows import Lease, Work, Writing
+from core.tenure import Tenure
 from core.turns import Turns
 from tests.unit.core.samples import line
 
@@ -111,12 +112,14 @@ async def holding(
     takes: Takes, books: Books, **more: Any
 ) -> AsyncIterator[tuple[Turns, asyncio.Queue[UUID]]]:
     stops: asyncio.Queue[UUID] = asyncio.Queue()
+    lease_seconds = more.setdefault("lease_seconds", 30.0)
+    tenure = Tenure("me", cast(Leases, books), lease_seconds)
     turns = Turns(
         allowed=lambda channel, sender: True,
         instance="me",
         take=takes.take,
         journal=cast(Journal, books),
-        leases=cast(Leases, books),
+        tenure=tenure,
         records=cast(Records, books),
         stops=stops,
         metrics=Metrics(CollectorRegistry()),
