@@ -180,9 +180,7 @@ class Leases(Protocol):
         ...
 
     async def give_back(self, owner: str, held: Sequence[Lease]) -> None:
-        """Let go of all that the owner has, but for what it knows to be `held`: the answer to a claim may be
-        lost, and what nobody began is no attempt."""
-        ...
+        """Let go of all that the owner has but for `held`: what nobody heard of is no attempt."""
 
 
 class Accounts(Protocol):
