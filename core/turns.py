@@ -78,6 +78,7 @@ class Turns:
         self._trusted = trusted
         self._held: dict[UUID, _Held] = {}
         self._offered = 0
+        self._others_wait = False
         self._draining = False
         self._changed = asyncio.Event()
         self._claiming = asyncio.Lock()
@@ -85,6 +86,7 @@ class Turns:
     def offer(self) -> str | None:
         """This instance, where it can take one more conversation now. Room is kept until `answered`."""
         if self._room() <= 0:
+            self._others_wait = True
             return None
         self._offered += 1
         return self._instance
@@ -159,7 +161,8 @@ class Turns:
             log.info("conversation handed back", conversation=str(lease.conversation_id))
 
     async def _hold(self, held: _Held, work: Work, former: asyncio.Task[None] | None) -> None:
-        """Turn after turn, until nothing waits, the lease is gone, or we are to stop."""
+        """Turn after turn, until nothing waits, the lease is gone, or we are to stop. Where others wait for
+        room here, one turn: who is next is for the claim to say, which is fair to all."""
         conversation = str(held.lease.conversation_id)
         following: Work | None = work
         try:
@@ -167,6 +170,8 @@ class Turns:
             while following is not None and not self._draining:
                 held.stopped = asyncio.Event()
                 following = await self._take(following, held.stopped)
+                if self._others_wait and self._room() <= 0:
+                    break
             if following is not None:
                 await self._hand_back(held.lease)
         except LeaseLost:
@@ -214,7 +219,8 @@ class Turns:
                 claimed = await self.tenure.claim(accounts, most)
                 for work in claimed:
                     self.start(work)
-            if len(claimed) < most:
+            self._others_wait = len(claimed) == most
+            if not self._others_wait:
                 return
 
     async def _renew(self) -> None:

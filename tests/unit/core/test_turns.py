@@ -290,6 +290,21 @@ async def test_what_was_claimed_without_an_answer_is_given_back() -> None:
         assert books.given_back[0] == [held.lease]
 
 
+async def test_where_others_wait_for_room_a_conversation_gives_way_after_a_turn() -> None:
+    takes, books, long, other = Takes(), Books(), work(), work()
+    async with holding(takes, books, concurrency=1) as (turns, _):
+        turns.start(long)
+        await takes.begun.get()
+        takes.ends.put_nowait(long)
+        await takes.begun.get()  # nobody else is there: it goes on
+        assert turns.offer() is None
+        takes.ends.put_nowait(long)
+        await books.written.wait()
+        assert [writing.lease for writing in books.writings] == [long.lease]
+        turns.start(other)
+        assert (await takes.begun.get())[0] is other
+
+
 async def _equals(one: object, other: object) -> bool:
     return one == other
 
