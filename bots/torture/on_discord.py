@@ -83,10 +83,9 @@ class Discord:
         return replace(said, taken=inf)
 
     def shown(self) -> list[Shown]:
-        """Without what says for itself that it stands for no answer. What was promised appears when
-        something takes the promise's place."""
+        """Without what says for itself that it stands for no answer."""
         mine = [seen for seen in self.simulator.seen() if seen.by_bot and seen.text != NOT_STORED]
-        mine.sort(key=lambda seen: seen.versions[min(is_promise(seen), seen.edits)].at)
+        mine.sort(key=_appeared)
         return [shown_by("discord", seen, chat=self._chat(seen)) for seen in mine]
 
     async def delivered(self) -> None:
@@ -95,6 +94,12 @@ class Discord:
     def _chat(self, seen: Seen) -> str:
         """A thread is a chat of its own."""
         return str(seen.extra["thread"] or seen.extra["chat_id"])
+
+
+def _appeared(seen: Seen) -> float:
+    """When an answer took the place of the word that one comes, or of the word that none may come."""
+    answers = [version for version in seen.versions if version.text not in ("", NOT_STORED)]
+    return (answers or seen.versions)[0].at
 
 
 def is_promise(seen: Seen) -> bool:

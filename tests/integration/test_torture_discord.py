@@ -85,12 +85,15 @@ async def test_who_was_only_told_that_it_may_not_be_stored_was_promised_nothing(
     assert application.seen() == ["it was stored after all"]
 
 
-async def test_an_answer_appears_when_it_takes_the_place_of_its_promise(application: Application) -> None:
+@pytest.mark.parametrize("said_first", [PROMISE, EXCUSE], ids=["a promise", "an excuse"])
+async def test_an_answer_appears_when_it_takes_the_place_of_what_was_said_first(
+    application: Application, said_first: object
+) -> None:
     application.ask()
-    await application.respond(PROMISE)
+    await application.respond(said_first)
     await application.answer("first")
     application.ask()
-    await application.respond(PROMISE)
+    await application.respond(said_first)
     channel = application.platform.simulator.interactions[-1].channel
     await application.call("POST", f"/channels/{channel.id}/messages", {"content": "in between"})
     await application.answer("promised before, answered after")
