@@ -17,17 +17,11 @@ def given_up(talk: Talk) -> float:
     return talk.counted("turns_given_up_total", channel="telegram")
 
 
-async def died(talk: Talk, times: int) -> None:
-    """So often a holder of the one turn died; the next that comes counts one more."""
-    await talk.database.execute("UPDATE inbox SET attempts = $1 WHERE state = 'running'", times - 1)
-
-
 @pytest.mark.parametrize("deaths", [1, 2])
 async def test_what_outlived_fewer_than_three_holders_is_delivered(begin: Begin, deaths: int) -> None:
     async with begin(**PLAIN) as talk:
         await talk.ask("hello")
-        await orphan(talk.database, "composed", end="answered", part="pending")
-        await died(talk, deaths)
+        await orphan(talk.database, "composed", end="answered", part="pending", deaths=deaths)
         await talk.settled()
         assert talk.answers() == ["echo: hello"] * 2
         assert await talk.outcomes() == ["answered"]
@@ -39,8 +33,7 @@ async def test_an_answer_that_killed_three_holders_is_confessed_and_kept(begin: 
     async with begin(**(PLAIN if op == "send" else {})) as talk:
         await talk.ask("hello")
         await talk.database.execute("UPDATE outbox SET state = 'sending' WHERE op = $1", op)
-        await orphan(talk.database, "composed", end="answered")
-        await died(talk, 3)
+        await orphan(talk.database, "composed", end="answered", deaths=3)
         talk.say("the next one")
         await talk.settled()
         assert talk.answers() == ["echo: hello", UNSURE, "echo: the next one"]
@@ -51,8 +44,7 @@ async def test_an_answer_that_killed_three_holders_is_confessed_and_kept(begin: 
 async def test_what_was_begun_often_and_composed_at_last_has_its_own_three(begin: Begin) -> None:
     async with begin(**PLAIN) as talk:
         await talk.ask("hello")
-        await orphan(talk.database, "composed", attempts=3, end="answered", part="pending")
-        await died(talk, 4)
+        await orphan(talk.database, "composed", attempts=3, end="answered", part="pending", deaths=4)
         await talk.settled()
         assert talk.answers() == ["echo: hello"] * 2
         assert await talk.outcomes() == ["answered"]
@@ -62,8 +54,7 @@ async def test_a_line_about_it_that_kills_too_is_the_last(begin: Begin) -> None:
     async with begin(**PLAIN) as talk:
         await talk.ask("hello")
         await talk.database.execute("UPDATE outbox SET state = 'sending', op = 'notice', receipt = NULL")
-        await orphan(talk.database, "composed", end="answered")
-        await died(talk, 4)
+        await orphan(talk.database, "composed", end="answered", deaths=4)
         talk.say("the next one")
         await talk.settled()
         assert talk.answers() == ["echo: hello", "echo: the next one"]

@@ -98,8 +98,7 @@ async def test_a_message_that_kills_its_worker_before_it_begins_gets_an_apology(
 
 async def test_a_stop_that_came_while_nobody_worked_stops_the_answer_that_is_taken_up(talk: Talk) -> None:
     await talk.ask("hello")
-    await orphan(talk.database, "open")
-    await talk.database.execute("UPDATE conversations SET lease_until = now() + interval '1 hour'")
+    await orphan(talk.database, "open", lease="1 hour")
     talk.say("/stop")
     await talk.accepted()
     await talk.database.execute(EXPIRE)
