@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,7 +81,10 @@ async def running_gateway(settings: Settings, watch: Watch = look_away) -> Async
         database_url=database.get_secret_value(), redis_url=redis.get_secret_value(), is_embedded=False
     )
     adapters = build_channels(settings)
-    async with open_gateway(settings, where, watch=watch) as gateway:
+    async with AsyncExitStack() as stack:
+        for adapter in adapters:
+            stack.push_async_callback(adapter.close)  # type: ignore[attr-defined]
+        gateway = await stack.enter_async_context(open_gateway(settings, where, watch=watch))
         tasks = [asyncio.create_task(gateway.channels.run(adapter)) for adapter in adapters]
         try:
             yield gateway
@@ -89,8 +92,6 @@ async def running_gateway(settings: Settings, watch: Watch = look_away) -> Async
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-    for adapter in adapters:
-        await adapter.close()  # type: ignore[attr-defined]
 
 
 @asynccontextmanager

@@ -155,14 +155,15 @@ class Stage:
             stream=sabotage.stream,
             edit_seconds=(0.05, 0.05),
         )
-        async with open_gateway(settings, self.where) as gateway:
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(adapter.close)
+            gateway = await stack.enter_async_context(open_gateway(settings, self.where))
             running = asyncio.create_task(gateway.channels.run(adapter))
             try:
                 yield
             finally:
                 running.cancel()
                 await asyncio.gather(running, return_exceptions=True)
-        await adapter.close()
 
     @asynccontextmanager
     async def robbed(self, sabotage: Sabotage) -> AsyncIterator[None]:
