@@ -103,6 +103,7 @@ async def open_gateway(
         if ground.role.works:
             running += [ground.bell.listen(ground.stores.hot), turns.run()]
         stack.push_async_callback(gateway.leave)
+        stack.push_async_callback(house.afterwards.close)
         stack.push_async_callback(_cancel, [asyncio.create_task(each) for each in running])
         stack.push_async_callback(gateway.drain)
         yield gateway

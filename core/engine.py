@@ -33,7 +33,7 @@ from core.house import House
 from core.observe import Step
 from core.overdue import Overdue, overdue
 from core.points import reach
-from core.ports import Glance, Remembrance
+from core.ports import CanEdit, Glance, Remembrance
 from core.response import Response
 from core.rows import Closing, Mark, Part, Waiting, Work, Writing
 from core.turn import Turn, merge
@@ -222,7 +222,15 @@ class Engine:
         if turn.deliveries > 2 * house.rules.attempts:  # even a word about it was too much
             return delivery.drop(parts, "uncertain", GIVEN_UP)
         with house.step(turn, Step.DELIVER):
-            return await (self._finish(turn, delivery) if turn.is_composed else delivery.deliver(parts))
+            delivered = await (self._finish(turn, delivery) if turn.is_composed else delivery.deliver(parts))
+        if turn.late_edits and delivered.park is None and delivered.end is None:
+            self._edit_again(turn, parts)
+        return delivered
+
+    def _edit_again(self, turn: Turn, parts: Sequence[Part]) -> None:
+        for part in parts:
+            if part.op == "edit" and part.receipt is not None and isinstance(turn.channel, CanEdit):
+                self._house.afterwards.edit(turn.channel, turn.line.place, part.receipt, part.body)
 
     async def _finish(self, turn: Turn, delivery: Delivery) -> Delivered:
         """What an earlier holder composed is delivered, but for what is too old, and for what killed holder

@@ -201,6 +201,7 @@ class _Asking:
         try:
             receipt = await preview.close()
             turn.rests_until = preview.rests_until
+            turn.late_edits |= preview.late_edits
         except Exception:
             if whole:
                 raise

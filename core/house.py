@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from core.afterwards import Afterwards
 from core.answer import Answering
 from core.choose import Defaults
 from core.commands import Command
@@ -86,6 +87,7 @@ class House:
     watch: Watch = look_away
     sure: Callable[[Lease], bool] = lambda lease: True
     """Is a lease still ours? Asked before what may as well be left out: edits of a growing answer."""
+    afterwards: Afterwards = field(default_factory=Afterwards)
     prove: Callable[[Lease], Awaitable[None]] = unchallenged
     """Raises `LeaseLost` where it is not, and makes sure where nobody knows; it comes before each send."""
 

@@ -48,6 +48,7 @@ class Preview:
         self._sure = sure
         self.receipt = receipt
         self.rests_until = 0.0
+        self.late_edits = False
         self._text = ""
         self._changed = asyncio.Event()
         self._closing = asyncio.Event()
@@ -131,6 +132,7 @@ class Preview:
             elif isinstance(self._adapter, CanEdit) and self.receipt is not None:
                 await self._adapter.edit(self._place, self.receipt, self._beginning(text))
         except ChannelError as error:
+            self.late_edits |= not error.certain
             self._drop(error)
             return error.retry_after or (4 * self._pace() if isinstance(error, NotSent) else 0.0)
         except Exception:  # no picture is worth an answer

@@ -38,6 +38,7 @@ class Turn:
     `end` and `kind` change as it goes: a refusal and an apology are ends too. `open_call` is reserved in the
     ledger and not settled yet, by us or by an earlier holder. `attempts` counts its holders: us, and those
     that died with it in hand; `deliveries` those since it was composed. Who handed it back did not die.
+    With `late_edits` an edit of the preview may be carried out yet, after all that we do.
     """
 
     id: UUID
@@ -57,6 +58,7 @@ class Turn:
     open_call: OpenCall | None = None
     covers_stops: bool = False
     rests_until: float = 0.0
+    late_edits: bool = False
     overdue: Overdue | None = None
 
     @property
@@ -70,6 +72,7 @@ class Turn:
         self.kind, self.error = unfinished.kind, unfinished.error
         self.end = unfinished.end or "answered"
         self.parts, self.open_call = unfinished.parts, unfinished.open_call
+        self.late_edits = self.placeholder is not None
         if unfinished.state == "open":
             return
         deaths = max(one.attempts for one in self.taken) - (unfinished.attempts - 1)

@@ -31,6 +31,27 @@ async def test_an_answer_that_was_streaming_goes_on_in_the_same_message(talk: Ta
     assert await talk.rows("SELECT state, attempts, outcome FROM turns") == [("closed", 2, "answered")]
 
 
+async def test_the_final_edit_of_an_answer_that_was_taken_up_is_made_once_more(begin: Begin) -> None:
+    """An edit of the dead holder may come after it. It is made when the gateway ends, if not before."""
+    async with begin() as talk:
+        await talk.ask("hello")
+        await orphan(talk.database, "open")
+        await talk.settled()
+        before = len(edits(talk))
+    assert edits(talk)[before:] == ["echo: hello"]
+    assert talk.answers() == ["echo: hello"]
+
+
+async def test_where_nobody_died_the_final_edit_is_made_once(begin: Begin) -> None:
+    async with begin() as talk:
+        await talk.ask("hello")
+    assert edits(talk).count("echo: hello") == 1
+
+
+def edits(talk: Talk) -> list[str]:
+    return [call.params["text"] for call in talk.telegram.calls if call.method == "editMessageText"]
+
+
 async def test_an_edit_that_was_under_way_is_done_again(talk: Talk) -> None:
     await talk.ask("hello")
     await talk.database.execute("UPDATE outbox SET state = 'sending' WHERE op = 'edit'")

@@ -1,5 +1,6 @@
 """A channel whose answers to each call are written down beforehand, and a journal of marks."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -30,6 +31,11 @@ class ScriptedChannel:
         outcome = self._outcomes.pop(0) if self._outcomes else None
         if isinstance(outcome, Exception):
             raise outcome
+
+    async def called(self, times: int) -> None:
+        """Return when so many calls were made."""
+        while len(self.calls) < times:  # noqa: ASYNC110
+            await asyncio.sleep(0)
 
     async def send(self, message: OutboundMessage) -> str:
         self.calls.append(("send", message.text))
