@@ -96,9 +96,11 @@ FAILURES = (
     SQLAlchemyError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     OSError,
     TimeoutError,
 )
+"""The driver's internal error is what it says when the server has just said good-bye to it."""
 
 
 def meant(error: BaseException) -> BaseException:

@@ -74,6 +74,7 @@ async def test_states_of_the_server_through_sqlalchemy(url: str) -> None:
     "error",
     [
         asyncpg.InterfaceError("connection is closed"),
+        asyncpg.InternalClientError("cannot switch to state 12; another operation (2) is in progress"),
         asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"),
         sqlalchemy.exc.TimeoutError("QueuePool limit reached"),
         ConnectionRefusedError(111, "Connection refused"),
