@@ -17,7 +17,7 @@ from core.ports import CanEdit
 
 log = structlog.get_logger(__name__)
 
-PAUSES = (3.0, 30.0)
+PAUSES = (1.0, 3.0, 30.0)
 """Seconds: most late calls are late by a second, some by as long as their sender would have waited."""
 FAREWELL_SECONDS = 2.0
 
