@@ -85,9 +85,9 @@ class House:
     metrics: Metrics
     rules: Rules = field(default_factory=Rules)
     watch: Watch = look_away
+    afterwards: Afterwards = field(default_factory=Afterwards)
     sure: Callable[[Lease], bool] = lambda lease: True
     """Is a lease still ours? Asked before what may as well be left out: edits of a growing answer."""
-    afterwards: Afterwards = field(default_factory=Afterwards)
     prove: Callable[[Lease], Awaitable[None]] = unchallenged
     """Raises `LeaseLost` where it is not, and makes sure where nobody knows; it comes before each send."""
 
